@@ -1,0 +1,175 @@
+"""The objective: network, data, loss and penalty as one function of the flat vector.
+
+    F(theta) = sum_i s_i loss(y_i, f_theta(x_i)) / sum_i s_i + sum_l penalty_l(W_l)
+
+A batch of b rows estimates the first term by sum_B s_i loss_i / (b mean(s)), the mean being that
+of all rows: the penalty never changes with the batch size, and a batch of zero weights is no
+special case. Passes over all rows go block by block, so that memory does not grow with the data.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from skreg_mlp._network import Workspace
+
+BLOCK_ROWS = 4096
+
+
+class Data:
+    """Rows of X (dense or CSR), y and sample weights, gathered by slice or by index.
+
+    A slice of a dense C-ordered X is a view; rows picked by index are copied into one buffer.
+    """
+
+    def __init__(self, X, y, sample_weight=None):
+        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.n_rows = X.shape[0]
+        self.mean_weight = 1.0 if sample_weight is None else float(sample_weight.mean())
+        self._sparse = sparse.issparse(X)
+        self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
+
+    def rows(self, index, n_rows):
+        """X, y and the loss weights of the rows `index`, out of a mean over `n_rows` rows."""
+        scale = 1.0 / (n_rows * self.mean_weight)
+        weight = scale if self.sample_weight is None else self.sample_weight[index] * scale
+        return self._gather(index), self.y[index], weight
+
+    def _gather(self, index):
+        if self._sparse:
+            return self.X[index]
+        if isinstance(index, slice):
+            return np.ascontiguousarray(self.X[index])
+        if len(self._buffer) < len(index):
+            self._buffer = np.empty((len(index), self.X.shape[1]), dtype=self.X.dtype)
+        buffer = self._buffer[: len(index)]
+        if self.X.flags.c_contiguous:
+            np.take(self.X, index, axis=0, out=buffer, mode="clip")
+        else:  # np.take would first copy all of X
+            buffer[...] = self.X[index]
+        return buffer
+
+
+@dataclass(frozen=True)
+class PenaltyBlock:
+    """A penalty and the part of theta it acts on, seen as a matrix of `shape`."""
+
+    penalty: object
+    where: slice
+    shape: tuple
+
+    def view(self, theta):
+        return theta[self.where].reshape(self.shape)
+
+
+def penalty_blocks(network, penalties):
+    """Blocks for one penalty a layer (None: unpenalised); equal elementwise ones become one."""
+    first = penalties[0]
+    if getattr(first, "elementwise", False) and all(
+        p is not None and p.alpha == first.alpha for p in penalties
+    ):
+        return [PenaltyBlock(first, slice(0, network.n_weights), (1, network.n_weights))]
+    layers = zip(penalties, network.weight_slices, network.shapes)
+    return [PenaltyBlock(p, where, shape) for p, where, shape in layers if p is not None]
+
+
+@dataclass(frozen=True)
+class FlatTerms:
+    """The penalty of all of theta as data: arrays of the length of theta (see `Terms`).
+
+    ``group`` is -1 where no group term acts; ``strength`` has one entry a group.
+    """
+
+    l1: np.ndarray
+    l2: np.ndarray
+    group: np.ndarray
+    strength: np.ndarray
+
+
+class Problem:
+    """What a solver sees: a smooth loss, a penalty with a prox, and their certificate."""
+
+    def __init__(self, network, loss, data, penalties, *, batch_rows=BLOCK_ROWS):
+        self.network, self.loss, self.data = network, loss, data
+        self.blocks = penalty_blocks(network, penalties)
+        self.n_rows = data.n_rows
+        self.convex = len(network.shapes) == 1
+        self.sparse = any(not block.penalty.smooth for block in self.blocks)
+        rows = min(self.n_rows, max(batch_rows, BLOCK_ROWS))
+        self._workspace = Workspace(network, rows)
+        self._block_gradient = np.empty(network.n_parameters, dtype=network.dtype)
+
+    # -- the loss -----------------------------------------------------------------------------
+    def loss_and_gradient(self, theta, gradient):
+        """Mean loss over all rows; its gradient is written into `gradient`."""
+        step = self._workspace.n_rows
+        total = self.batch_loss_and_gradient(theta, slice(0, step), gradient, self.n_rows)
+        for start in range(step, self.n_rows, step):
+            rows = slice(start, start + step)
+            total += self.batch_loss_and_gradient(theta, rows, self._block_gradient, self.n_rows)
+            gradient += self._block_gradient
+        return total
+
+    def batch_loss_and_gradient(self, theta, rows, gradient, n_rows):
+        """Part of the rows `rows` in a mean over `n_rows` rows, with its gradient."""
+        X, y, weight = self.data.rows(rows, n_rows)
+        raw = self.network.forward(X, theta, self._workspace)
+        delta = self._workspace.deltas[-1][: X.shape[0]]
+        value = self.loss.value_and_gradient(raw, y, weight, delta)
+        self.network.backward(X, theta, self._workspace, gradient)
+        return value
+
+    # -- the penalty --------------------------------------------------------------------------
+    def penalty_value(self, theta):
+        return sum(float(block.penalty.value(block.view(theta))) for block in self.blocks)
+
+    def prox(self, theta, step):
+        """Apply every prox in place; `step` is a number or an array of the length of theta."""
+        for block in self.blocks:
+            block_step = step
+            if np.ndim(step):
+                block_step = block.view(step)
+                if block.penalty.shares_step:
+                    block_step = block_step[:, :1]
+            view = block.view(theta)
+            view[...] = block.penalty.prox(view, block_step)
+
+    def share(self, squares):
+        """Average `squares`, in place, over weights that must share one step."""
+        for block in self.blocks:
+            if block.penalty.shares_step:
+                block.penalty.share(block.view(squares))
+
+    def subgradient(self, theta, gradient):
+        """Least-norm element of the subdifferential of F, given the gradient of the loss."""
+        result = gradient.copy()
+        for block in self.blocks:
+            block.view(result)[...] = block.penalty.subgradient(
+                block.view(theta), block.view(gradient)
+            )
+        return result
+
+    def terms(self):
+        """The penalty as `FlatTerms`, or None where one of the penalties has no such form."""
+        n = self.network.n_parameters
+        l1, l2, group, strengths = np.zeros(n), np.zeros(n), np.full(n, -1), []
+        for block in self.blocks:
+            terms = block.penalty.terms(block.shape)
+            if terms is None:
+                return None
+            block.view(l1)[...] = terms.l1
+            block.view(l2)[...] = terms.l2
+            if terms.groups is not None:
+                block.view(group)[...] = terms.groups[:, None] + sum(map(len, strengths))
+                strengths.append(terms.strength)
+        strength = np.concatenate(strengths) if strengths else np.empty(0)
+        return FlatTerms(l1, l2, group, strength)
+
+    # -- both ---------------------------------------------------------------------------------
+    def certificate(self, theta):
+        """Mean loss, objective and largest entry of the least-norm subgradient at `theta`."""
+        gradient = np.empty_like(theta)
+        loss = self.loss_and_gradient(theta, gradient)
+        residual = self.subgradient(theta, gradient)
+        return loss, loss + self.penalty_value(theta), float(np.abs(residual).max())

@@ -1,0 +1,286 @@
+"""Full-batch minimisation of loss + weighted l1, l2 and group terms, by L-BFGS-B throughout.
+
+Two smooth problems with bounds stand in for the kinked one, in turn:
+
+* `Lifted`: w = s_g (u - v) with u, v >= 0. Splitting a weight into u - v makes the l1 term linear
+  and its zeros active bounds. Gating group g by s_g turns strength_g norm2(w_g) into
+  strength_g / 2 (s_g^2 + norm2(u_g)^2 + norm2(v_g)^2), whose minimum over all such factorisations
+  it is. Any weight may leave or reach zero.
+* `Restricted`: the objective itself on the support, where it is smooth, each l1-penalised weight
+  held to its sign.
+
+Between them, a proximal gradient step says which small weights and groups are zero, and the
+least-norm subgradient says which zeros must come back.
+"""
+
+import numpy as np
+from scipy import optimize
+
+from skreg_mlp._solvers._result import NonFiniteError, Result
+
+MEMORY = 30  # pairs kept by L-BFGS
+MAX_LINE_SEARCH = 50
+MAX_ROUNDS = 50
+GATED_TOL = 1e-2  # of the least strength: gated groups approach zero without reaching it
+COLLAPSED = 1e-3  # of its norm at the start: a group that small wants to be dropped
+
+
+class _Stop(Exception):
+    """The budget is used up, or the history asks to stop."""
+
+
+class _EndOfStage(Exception):
+    """The stage has nothing more to give."""
+
+
+class Objective:
+    """A problem seen in float64: counts, budget, and the last iterate accepted."""
+
+    def __init__(self, problem, history, theta, max_iter, max_fun):
+        self.problem, self.history = problem, history
+        self.max_iter, self.max_fun = max_iter, max_fun
+        self.n_iter = self.n_fun = 0
+        self.theta = theta.astype(np.float64)
+        self._narrow, self._gradient = theta.copy(), np.empty_like(theta)
+
+    def loss_and_gradient(self, theta):
+        self.n_fun += 1
+        self._narrow[...] = theta
+        value = self.problem.loss_and_gradient(self._narrow, self._gradient)
+        return value, self._gradient.astype(np.float64)
+
+    def value(self, theta):
+        return self.loss_and_gradient(theta)[0] + self.problem.penalty_value(theta)
+
+    def residual(self, theta):
+        """Gradient of the loss and least-norm subgradient of the objective."""
+        gradient = self.loss_and_gradient(theta)[1]
+        return gradient, self.problem.subgradient(theta, gradient)
+
+    def minimize(self, stage, tol):
+        """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`."""
+        seen = {}
+
+        def value_and_gradient(x):
+            theta = stage.theta(x)
+            loss, gradient = self.loss_and_gradient(theta)
+            value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
+            if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+                if not seen:
+                    raise NonFiniteError(self.n_iter)
+                # a wall, low enough for the line search to interpolate a useful shorter step
+                return seen["value"] + 10 * (1 + abs(seen["value"])), np.zeros_like(x)
+            seen.update(value=value, loss=loss)
+            return value, gradient
+
+        def accept(x):
+            self.n_iter += 1
+            self.theta = stage.theta(x)
+            self._record(seen["loss"])
+            if stage.collapsed(x):
+                raise _EndOfStage
+
+        if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
+            raise _Stop
+        try:
+            optimize.minimize(
+                value_and_gradient,
+                stage.start,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=stage.bounds,
+                callback=accept,
+                options=dict(
+                    maxcor=MEMORY,
+                    ftol=0,
+                    gtol=tol,
+                    maxls=MAX_LINE_SEARCH,
+                    maxiter=self.max_iter - self.n_iter,
+                    maxfun=self.max_fun - self.n_fun,
+                ),
+            )
+        except _EndOfStage:
+            pass
+
+    def _record(self, loss):
+        theta = self.theta.astype(self._narrow.dtype)
+        self.history.record(theta, loss, loss + self.problem.penalty_value(self.theta))
+        if self.history.exhausted:
+            raise _Stop
+
+
+class Lifted:
+    """Minimise over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
+
+    def __init__(self, terms, theta, active):
+        self._active, self._n = np.flatnonzero(active), len(theta)
+        self._l1, self._l2 = terms.l1[active], terms.l2[active]
+        self._split = np.flatnonzero(self._l1 > 0)
+        group = terms.group[active]
+        self._gated = np.flatnonzero(group >= 0)
+        gates, self._group = np.unique(group[self._gated], return_inverse=True)
+        self._strength = terms.strength[gates]
+        self._ridge = np.zeros(len(group))
+        self._ridge[self._gated] = self._strength[self._group]
+        self.start = self._lift(theta[active])
+        lower = np.full(len(self.start), -np.inf)
+        lower[self._split] = 0
+        if len(self._split):
+            lower[len(group) :] = 0
+        self.bounds = optimize.Bounds(lower, np.inf)
+
+    def _lift(self, w):
+        squares = np.bincount(self._group, (w * w)[self._gated], len(self._strength))
+        s = np.sqrt(np.sqrt(squares))
+        u = w / np.where(self._gate(s) > 0, self._gate(s), 1)
+        v = np.maximum(-u[self._split], 0)
+        u[self._split] = np.maximum(u[self._split], 0)
+        return np.concatenate([u, v, s])
+
+    def _gate(self, s):
+        gate = np.ones(len(self._active))
+        gate[self._gated] = s[self._group]
+        return gate
+
+    def _unpack(self, x):
+        n, m = len(self._active), len(self._split)
+        return x[:n], x[n : n + m], x[n + m :]
+
+    def theta(self, x):
+        u, v, s = self._unpack(x)
+        w = u.copy()
+        w[self._split] -= v
+        theta = np.zeros(self._n)
+        theta[self._active] = self._gate(s) * w
+        return theta
+
+    def collapsed(self, x):
+        return False
+
+    def value_and_gradient(self, x, theta, loss, gradient):
+        u, v, s = self._unpack(x)
+        split, gate, w = self._split, self._gate(s), theta[self._active]
+        difference, total = u.copy(), np.zeros_like(u)
+        difference[split] -= v
+        total[split] = u[split] + v
+        gradient = gradient[self._active] + self._l2 * w
+        value = (
+            loss
+            + 0.5 * np.dot(self._l2, w * w)
+            + np.dot(self._l1, gate * total)
+            + 0.5 * np.dot(self._ridge, u * u)
+            + 0.5 * np.dot(self._ridge[split], v * v)
+            + 0.5 * np.dot(self._strength, s * s)
+        )
+        pull = (gradient * difference + self._l1 * total)[self._gated]
+        return value, np.concatenate(
+            [
+                gate * (gradient + self._l1) + self._ridge * u,
+                (gate * (self._l1 - gradient))[split] + self._ridge[split] * v,
+                np.bincount(self._group, pull, len(s)) + self._strength * s,
+            ]
+        )
+
+
+class Restricted:
+    """Minimise the objective over the weights `support`, those under l1 held to their sign."""
+
+    def __init__(self, terms, theta, support):
+        self._support, self._n = np.flatnonzero(support), len(theta)
+        self.start = theta[support]
+        signed = terms.l1[support] > 0
+        self._slope = terms.l1[support] * np.sign(self.start)
+        self._l2 = terms.l2[support]
+        group = terms.group[support]
+        self._grouped, self._strength = group >= 0, terms.strength
+        self._group = group[self._grouped]
+        self.bounds = optimize.Bounds(
+            np.where(signed & (self.start > 0), 0, -np.inf),
+            np.where(signed & (self.start < 0), 0, np.inf),
+        )
+
+    def theta(self, x):
+        theta = np.zeros(self._n)
+        theta[self._support] = x
+        return theta
+
+    def _norms(self, x):
+        return np.sqrt(np.bincount(self._group, x[self._grouped] ** 2, len(self._strength)))
+
+    def collapsed(self, x):
+        return np.any(self._norms(x) < COLLAPSED * self._norms(self.start))
+
+    def value_and_gradient(self, x, theta, loss, gradient):
+        norms = self._norms(x)
+        value = (
+            loss
+            + 0.5 * np.dot(self._l2, x * x)
+            + np.dot(self._slope, x)
+            + np.dot(self._strength, norms)
+        )
+        gradient = gradient[self._support] + self._l2 * x + self._slope
+        rate = np.divide(self._strength, norms, out=np.zeros_like(norms), where=norms > 0)
+        gradient[self._grouped] += rate[self._group] * x[self._grouped]
+        return value, gradient
+
+
+def _drop(problem, theta, gradient, step):
+    """Zero what a proximal gradient step zeros; near a minimum that is what is to be zero."""
+    moved = theta - step * gradient
+    problem.prox(moved, step)
+    return np.where(moved == 0, 0.0, theta)
+
+
+def _admit(objective, terms, theta, gradient):
+    """Move the groups at zero that must leave it by a proximal gradient step that descends."""
+    moved_only = (terms.group >= 0) & (theta == 0)
+    value, step = objective.value(theta), 1.0
+    for _ in range(40):
+        moved = theta - step * gradient
+        objective.problem.prox(moved, step)
+        moved = np.where(moved_only, moved, theta)
+        if not np.any(moved != theta) or objective.value(moved) < value:
+            return moved
+        step /= 2
+    return theta
+
+
+def _solve(objective, tol):
+    """Alternate lifted and polished problems until the least-norm subgradient is below `tol`."""
+    problem, terms = objective.problem, objective.problem.terms()
+    free = (terms.l1 == 0) & (terms.group < 0)
+    lifted_tol = 0.5 * tol
+    if len(terms.strength):
+        lifted_tol = GATED_TOL * terms.strength.min()
+    if not np.any(objective.theta[~free]):
+        objective.minimize(Restricted(terms, objective.theta, free), 0.1 * tol)
+    step = 1.0
+    for _ in range(MAX_ROUNDS):
+        theta = objective.theta
+        gradient, residual = objective.residual(theta)
+        if np.abs(residual).max() <= tol:
+            return True
+        if not free.all():
+            theta = _admit(objective, terms, theta, gradient)
+            active = free | (theta != 0) | (residual != 0)
+            objective.minimize(Lifted(terms, theta, active), lifted_tol)
+            lifted_tol = min(lifted_tol, max(0.1 * lifted_tol, 0.1 * tol))
+            gradient = objective.loss_and_gradient(objective.theta)[1]
+            theta = objective.theta = _drop(problem, objective.theta, gradient, step)
+            step /= 2
+        objective.minimize(Restricted(terms, theta, free | (theta != 0)), 0.5 * tol)
+    return False
+
+
+def minimize(problem, theta, history, *, tol, max_iter, max_fun):
+    """Minimise until the least-norm subgradient is at most `tol` in every entry."""
+    objective = Objective(problem, history, theta, max_iter, max_fun)
+    converged = interrupted = False
+    try:
+        converged = _solve(objective, tol)
+    except _Stop:
+        pass
+    except KeyboardInterrupt:
+        interrupted = True
+    theta[...] = objective.theta
+    return Result(theta, objective.n_iter, converged, "", interrupted=interrupted)

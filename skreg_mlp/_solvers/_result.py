@@ -1,0 +1,73 @@
+"""What a solver reports while it runs and when it ends."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class NonFiniteError(ArithmeticError):
+    """The loss, its gradient or the weights stopped being finite at iteration `n_iter`."""
+
+    def __init__(self, n_iter):
+        super().__init__(f"not finite at iteration {n_iter}")
+        self.n_iter = n_iter
+
+
+@dataclass
+class Result:
+    """How a solver ended: the parameters and, for those who ask, why."""
+
+    theta: np.ndarray
+    n_iter: int
+    converged: bool
+    message: str
+    interrupted: bool = False
+
+
+class History:
+    """Curves of a fit, the best iterate on a validation set, and when to stop for its sake.
+
+    Parameters
+    ----------
+    score : callable(theta) -> float, optional
+        Score on a validation set, higher is better.
+    patience, tol : int, float
+        With `stop_early`: stop after `patience` records that do not raise the score by `tol`.
+    report : callable(history), optional
+        Called after each record, for progress messages.
+    """
+
+    def __init__(self, *, score=None, stop_early=False, patience=10, tol=1e-4, report=None):
+        self._score, self.stop_early = score, stop_early and score is not None
+        self._patience, self._tol, self._report = patience, tol, report
+        self.loss_curve, self.objective_curve = [], []
+        self.validation_scores = [] if score is not None else None
+        self.best_score, self.best = -np.inf, None
+        self._reference, self._waited = -np.inf, 0
+
+    @property
+    def exhausted(self):
+        """Whether early stopping has run out of patience."""
+        return self.stop_early and self._waited >= self._patience
+
+    def be_patient(self):
+        """Start counting anew."""
+        self._waited = 0
+
+    def record(self, theta, loss, objective, snapshot=None):
+        """Append one iterate; `snapshot()` copies what must be restored with it."""
+        self.loss_curve.append(float(loss))
+        self.objective_curve.append(float(objective))
+        if self._score is not None:
+            score = float(self._score(theta))
+            if not np.isfinite(score):
+                raise NonFiniteError(len(self.loss_curve))
+            self.validation_scores.append(score)
+            self._waited = 0 if score > self._reference + self._tol else self._waited + 1
+            self._reference = max(self._reference, score)
+            if self.stop_early and score > self.best_score:
+                self.best = (snapshot or theta.copy)()
+            self.best_score = max(self.best_score, score)
+        self.theta = theta
+        if self._report is not None:
+            self._report(self)

@@ -1,0 +1,215 @@
+"""Mini-batch proximal gradient: one loop, two update rules, four schedules.
+
+Each step is theta <- prox_t(theta - t d), with d a running mean of the batch gradients and t the
+step: one number for SGD, one number a weight for Adam. Move and prox share t, so the fixed points
+are the stationary points of the objective whatever the rate, the momentum and the batch size.
+"""
+
+from math import ceil, cos, pi
+
+import numpy as np
+
+from skreg_mlp._solvers._result import NonFiniteError, Result
+
+ANNEAL_SHARE = 0.1  # of max_iter: length of the final anneal
+SMALL_RATE = 0.01  # of the initial rate: a plateau at such a step needs no further anneal
+ADAPTIVE_FLOOR = 1e-6  # rate at which "adaptive" gives up, as in scikit-learn
+
+
+class Sgd:
+    """Gradient descent with averaged (dampened) momentum, optionally Nesterov's.
+
+    d_k = momentum d_{k-1} + (1 - momentum) g_k, bias-corrected, and step t = rate / (1 - momentum):
+    the usual heavy ball, written so that the prox can take the step that the gradient takes.
+    """
+
+    def __init__(self, momentum=0.9, nesterov=True):
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def init(self, theta):
+        return {"n_steps": 0, "mean": np.zeros_like(theta)}
+
+    def step(self, problem, theta, gradient, state, rate):
+        mean, momentum = state["mean"], self.momentum
+        state["n_steps"] += 1
+        weight = (1 - momentum) / (1 - momentum ** state["n_steps"])
+        gradient -= mean
+        gradient *= weight
+        mean += gradient
+        step = rate / (1 - momentum)
+        if self.nesterov:  # one more averaging step towards g_k, g_k - mean being in `gradient`
+            gradient *= (1 / weight - 1) * (1 - momentum)
+            gradient += mean
+            gradient *= step
+        else:
+            np.multiply(mean, step, out=gradient)
+        theta -= gradient
+        problem.prox(theta, step)
+
+
+class Adam:
+    """Adam (Kingma and Ba, 2015) as a proximal method in its own metric (Yun et al., 2021).
+
+    The step of weight i is t_i = rate / (sqrt(v_i) + epsilon), v the bias-corrected running mean of
+    squared gradients, shared within a group where the penalty acts on groups.
+    """
+
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def init(self, theta):
+        self._square = np.empty_like(theta)
+        return {"n_steps": 0, "mean": np.zeros_like(theta), "square": np.zeros_like(theta)}
+
+    def step(self, problem, theta, gradient, state, rate):
+        mean, square, scratch = state["mean"], state["square"], self._square
+        state["n_steps"] = k = state["n_steps"] + 1
+        # bias-corrected means: m_k = m_{k-1} + w_k (g_k - m_{k-1}), w_k = (1 - b) / (1 - b^k)
+        np.multiply(gradient, gradient, out=scratch)
+        problem.share(scratch)
+        scratch -= square
+        scratch *= (1 - self.beta_2) / (1 - self.beta_2**k)
+        square += scratch
+        gradient -= mean
+        gradient *= (1 - self.beta_1) / (1 - self.beta_1**k)
+        mean += gradient
+        step = np.sqrt(square, out=scratch)
+        step += self.epsilon
+        np.divide(rate, step, out=step)
+        np.multiply(step, mean, out=gradient)
+        theta -= gradient
+        problem.prox(theta, step)
+
+
+class Schedule:
+    """Learning rate against time, with a final anneal to zero.
+
+    A constant step never settles on a support, so every schedule ends with small steps: the cosine
+    by itself, the others over the last tenth of the epochs, and all of them over as many epochs as
+    that once patience is exhausted.
+    """
+
+    def __init__(self, kind, rate, max_iter, power_t=0.5):
+        self._kind, self._initial, self._power_t = kind, rate, power_t
+        self._rate, self._end = rate, max_iter
+        self._anneal_length = max(1, ceil(ANNEAL_SHARE * max_iter))
+        self._anneal_start = 0 if kind == "cosine" else max_iter - self._anneal_length
+        self._anneal_rate = rate if kind == "cosine" else None
+        self.annealing = False
+
+    def rate(self, epoch, n_seen):
+        """The rate at time `epoch` (a fraction of epochs), after `n_seen` rows."""
+        if epoch >= self._anneal_start:
+            if self._anneal_rate is None:
+                self._anneal_rate = self._base(n_seen)
+            done = (epoch - self._anneal_start) / (self._end - self._anneal_start)
+            return self._anneal_rate * 0.5 * (1 + cos(pi * min(done, 1.0)))
+        return self._base(n_seen)
+
+    def _base(self, n_seen):
+        if self._kind == "invscaling":
+            return self._initial / (n_seen + 1) ** self._power_t
+        return self._rate
+
+    def plateau(self, epoch, n_seen):
+        """React to exhausted patience after `epoch` epochs; returns whether to stop now."""
+        if self.annealing:
+            return False
+        if self._kind == "adaptive" and self._rate > ADAPTIVE_FLOOR:
+            self._rate /= 5
+            return False
+        self._anneal_rate = self.rate(epoch, n_seen)
+        self._anneal_start, self._end = epoch, min(self._end, epoch + self._anneal_length)
+        self.annealing = True
+        return self._end <= epoch or self._anneal_rate <= SMALL_RATE * self._initial
+
+    def finished(self, epoch):
+        return epoch >= self._end
+
+
+def run_epoch(problem, theta, rule, state, order, batch_size, gradient, rate):
+    """One pass over the rows in the order given; returns the mean loss met on the way."""
+    n, total = len(order), 0.0
+    if batch_size >= n:
+        total = problem.loss_and_gradient(theta, gradient)
+        rule.step(problem, theta, gradient, state, rate(0.0, 0))
+        return total
+    for start in range(0, n, batch_size):
+        rows = order[start : start + batch_size]
+        loss = problem.batch_loss_and_gradient(theta, rows, gradient, len(rows))
+        rule.step(problem, theta, gradient, state, rate(start / n, start))
+        total += loss * len(rows)
+    return total / n
+
+
+def minimize(
+    problem,
+    theta,
+    rule,
+    state,
+    schedule,
+    history,
+    *,
+    batch_size,
+    max_iter,
+    tol,
+    n_iter_no_change,
+    shuffle,
+    rng,
+    n_seen=0,
+):
+    """Run epochs until the schedule ends; theta and state are updated in place.
+
+    Patience is exhausted after `n_iter_no_change` epochs that lower the objective by less than
+    `tol` (or, stopping early, do not raise the validation score by `tol`). The schedule then jumps
+    to its final anneal, from the best iterate where a validation set says which that is.
+    """
+    n, order = problem.n_rows, np.arange(problem.n_rows)
+    gradient = np.empty_like(theta)
+    best, waited, epoch, plateaued = np.inf, 0, 0, False
+
+    def snapshot():
+        return theta.copy(), {k: np.copy(v) if np.ndim(v) else v for k, v in state.items()}
+
+    def restore(best):
+        theta[...] = best[0]
+        for key, value in best[1].items():
+            if np.ndim(value):
+                state[key][...] = value
+            else:
+                state[key] = value
+
+    try:
+        while not schedule.finished(epoch):
+            if shuffle and batch_size < n:
+                rng.shuffle(order)
+            loss = run_epoch(
+                problem,
+                theta,
+                rule,
+                state,
+                order,
+                batch_size,
+                gradient,
+                lambda part, rows: schedule.rate(epoch + part, n_seen + epoch * n + rows),
+            )
+            epoch += 1
+            objective = loss + problem.penalty_value(theta)
+            if not np.isfinite(objective):
+                raise NonFiniteError(epoch)
+            history.record(theta, loss, objective, snapshot)
+            waited = 0 if objective < best - tol else waited + 1
+            best = min(best, objective)
+            if history.exhausted if history.stop_early else waited >= n_iter_no_change:
+                plateaued, waited = True, 0
+                history.be_patient()
+                if history.stop_early and not schedule.annealing:
+                    restore(history.best)
+                if schedule.plateau(epoch, n_seen + epoch * n):
+                    break
+    except KeyboardInterrupt:
+        return Result(theta, epoch, False, "interrupted", interrupted=True)
+    if history.stop_early:
+        restore(history.best)
+    message = "patience exhausted" if plateaued else f"max_iter={max_iter} reached"
+    return Result(theta, epoch, plateaued, message)

@@ -1,0 +1,379 @@
+"""Penalties on a weight matrix: value, proximal operator and certificate of stationarity.
+
+Each penalty is a frozen dataclass that binds the constants of a closed form. The strength
+``alpha`` of an instance handed to an estimator is ignored: the estimator's own ``alpha`` is bound
+to a copy, so that a grid search over ``alpha`` works whatever the penalty.
+
+To write your own, subclass `Penalty` and give it ``value`` and ``prox``; it then trains with the
+solvers "adam" and "sgd". With ``terms`` as well it trains with "lbfgs".
+
+>>> import numpy as np
+>>> from skreg_mlp.penalties import L1
+>>> L1(alpha=0.5).prox(np.array([[2.0, -0.25, -1.0]]), step=1.0)
+array([[ 1.5,  0. , -0.5]])
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+__all__ = ["Penalty", "Terms", "L1", "L2", "ElasticNet", "GroupL1", "SparseGroupL1"]
+
+
+class Terms(NamedTuple):
+    """A penalty as data: sum l1 abs(w) + 1/2 sum l2 w^2 + sum_g strength_g norm2(W_g).
+
+    ``l1`` and ``l2`` are numbers or arrays of the shape of the matrix; ``groups`` holds the group
+    of each row of the matrix, ``strength`` the weight of each group (None: no group term).
+    """
+
+    l1: float | np.ndarray = 0.0
+    l2: float | np.ndarray = 0.0
+    groups: np.ndarray | None = None
+    strength: np.ndarray | None = None
+
+
+# --------------------------------------------------------------------------------------------
+# Closed forms
+# --------------------------------------------------------------------------------------------
+def soft_threshold(v, threshold):
+    """Solve min_w 1/2 (w - v)^2 + threshold abs(w), element by element."""
+    return v - np.clip(v, -threshold, threshold)
+
+
+def _group_sums(values, groups):
+    """Sum `values` (n_rows, n_columns) over each group of rows."""
+    sums = values.sum(axis=1)
+    if groups is None:
+        return sums
+    return np.bincount(groups, weights=sums).astype(values.dtype, copy=False)
+
+
+def _to_rows(per_group, groups):
+    """Hand each row the value of its group, as a column."""
+    return (per_group if groups is None else per_group[groups])[:, None]
+
+
+def _group_norms(V, groups):
+    return np.sqrt(_group_sums(V * V, groups))
+
+
+def group_soft_threshold(V, step, strength, groups=None):
+    """Solve min_W 1/2 sum_i (w_i - v_i)^2 / step_i + sum_g strength_g norm2(W_g).
+
+    Parameters
+    ----------
+    V : ndarray of shape (n_rows, n_columns)
+    step : float, or ndarray of shape (n_rows, 1) equal within each group, or of the shape of V
+        With one step per group the solution is the block soft-threshold
+        V_g max(0, 1 - step strength_g / norm2(V_g)). With one step per weight it is
+        w_i = q v_i / (q + strength_g step_i), q the root of
+        sum_i v_i^2 / (q + strength_g step_i)^2 = 1, found by Newton's method on one over the
+        root of that sum, which is concave in q: from 0 the iterates rise to the root.
+    strength : ndarray of shape (n_groups,)
+    groups : integer ndarray of shape (n_rows,), optional
+        The group of each row; by default every row is a group.
+    """
+    strength = _to_rows(np.asarray(strength, dtype=V.dtype), groups)
+    if np.ndim(step) == 2 and np.shape(step)[1] == V.shape[1] > 1:
+        return _group_soft_threshold_diagonal(V, step * strength, groups)
+    norms = _to_rows(_group_norms(V, groups), groups)
+    threshold = np.asarray(step * strength, dtype=V.dtype)
+    alive = norms > threshold
+    shrink = np.divide(threshold, norms, out=np.ones_like(norms), where=alive)
+    return V * (1 - shrink)
+
+
+def _group_soft_threshold_diagonal(V, threshold, groups):
+    ratio = np.divide(V, threshold, out=np.full_like(V, np.inf), where=threshold > 0)
+    ratio[V == 0] = 0
+    alive = _group_sums(ratio * ratio, groups) > 1
+    if not alive.any():
+        return np.zeros_like(V)
+    q = np.zeros_like(alive, dtype=V.dtype)
+    tolerance = 4 * np.finfo(V.dtype).eps
+    for _ in range(100):
+        scale = _to_rows(q, groups) + threshold
+        terms = np.divide(V, scale, out=np.zeros_like(V), where=scale > 0) ** 2
+        squared = _group_sums(terms, groups)
+        slope = _group_sums(
+            np.divide(terms, scale, out=np.zeros_like(V), where=scale > 0), groups
+        )
+        gain = np.divide(
+            squared * (np.sqrt(squared) - 1), slope, out=np.zeros_like(q), where=alive
+        )
+        q += gain
+        if np.all(np.abs(gain) <= tolerance * q):
+            break
+    q_rows = _to_rows(q, groups)
+    shrunk = np.divide(q_rows, q_rows + threshold, out=np.zeros_like(V), where=q_rows > 0)
+    return V * shrunk
+
+
+# --------------------------------------------------------------------------------------------
+# Penalties
+# --------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Penalty:
+    """Base class of the penalties of one weight matrix W of shape (fan_in, fan_out).
+
+    Row j of W holds the outgoing weights of input (or hidden unit) j.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength; an estimator replaces it, in a copy, by its own.
+
+    Notes
+    -----
+    ``smooth``: no kink at zero, hence no exact zeros. ``elementwise``: a sum over single weights,
+    so that several matrices of one alpha can be treated as one. ``shares_step``: an adaptive
+    solver gives one step to all the weights that `share` averages over, and hands `prox` its
+    first column.
+    """
+
+    alpha: float = 1.0
+    smooth: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
+    shares_step: ClassVar[bool] = False
+
+    def value(self, W):
+        """Penalty of W, alpha included.
+
+        Parameters
+        ----------
+        W : ndarray of shape (fan_in, fan_out)
+
+        Returns
+        -------
+        float
+        """
+        raise NotImplementedError
+
+    def prox(self, V, step):
+        """Solve min_W 1/2 sum_i (w_i - v_i)^2 / step_i + value(W).
+
+        Parameters
+        ----------
+        V : ndarray of shape (fan_in, fan_out)
+        step : float, ndarray of shape (fan_in, 1) or of the shape of V
+
+        Returns
+        -------
+        ndarray of the shape of V
+        """
+        raise NotImplementedError
+
+    def subgradient(self, W, gradient):
+        """Element of least norm of gradient + the subdifferential of the penalty at W.
+
+        It is zero exactly where W is stationary. The default is the residual of a proximal
+        gradient step of length one, which is zero at the same W.
+
+        Parameters
+        ----------
+        W, gradient : ndarray of shape (fan_in, fan_out)
+
+        Returns
+        -------
+        ndarray of the shape of W
+        """
+        return W - self.prox(W - gradient, 1.0)
+
+    def share(self, squares):
+        """Average `squares`, of the shape of W, in place over the weights that share one step."""
+
+    def terms(self, shape):
+        """The penalty as `Terms`, or None where it has no such form (no solver "lbfgs")."""
+        return None
+
+
+@dataclass(frozen=True)
+class L2(Penalty):
+    """Ridge, or weight decay: alpha / 2 sum w^2."""
+
+    smooth: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+
+    def value(self, W):
+        return 0.5 * self.alpha * float(np.vdot(W, W))
+
+    def prox(self, V, step):
+        return V / (1 + step * self.alpha)
+
+    def subgradient(self, W, gradient):
+        return gradient + self.alpha * W
+
+    def terms(self, shape):
+        return Terms(l2=self.alpha)
+
+
+@dataclass(frozen=True)
+class L1(Penalty):
+    """Lasso: alpha sum abs(w)."""
+
+    elementwise: ClassVar[bool] = True
+
+    def value(self, W):
+        return self.alpha * float(np.abs(W).sum())
+
+    def prox(self, V, step):
+        return soft_threshold(V, step * self.alpha)
+
+    def subgradient(self, W, gradient):
+        return np.where(
+            W == 0, soft_threshold(gradient, self.alpha), gradient + self.alpha * np.sign(W)
+        )
+
+    def terms(self, shape):
+        return Terms(l1=self.alpha)
+
+
+def _check_l1_ratio(l1_ratio):
+    if not 0 <= l1_ratio <= 1:
+        raise ValueError(f"l1_ratio must be between 0 and 1; got {l1_ratio!r}.")
+
+
+@dataclass(frozen=True)
+class ElasticNet(Penalty):
+    """alpha (l1_ratio sum abs(w) + (1 - l1_ratio) / 2 sum w^2)  (Zou and Hastie, 2005).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+    l1_ratio : float, default=0.5
+        Between 0 (ridge) and 1 (lasso).
+    """
+
+    l1_ratio: float = 0.5
+    elementwise: ClassVar[bool] = True
+
+    def __post_init__(self):
+        _check_l1_ratio(self.l1_ratio)
+
+    @property
+    def _parts(self):
+        return L1(self.alpha * self.l1_ratio), L2(self.alpha * (1 - self.l1_ratio))
+
+    def value(self, W):
+        lasso, ridge = self._parts
+        return lasso.value(W) + ridge.value(W)
+
+    def prox(self, V, step):
+        lasso, ridge = self._parts
+        return ridge.prox(lasso.prox(V, step), step)
+
+    def subgradient(self, W, gradient):
+        lasso, ridge = self._parts
+        return lasso.subgradient(W, ridge.subgradient(W, gradient))
+
+    def terms(self, shape):
+        return Terms(l1=self.alpha * self.l1_ratio, l2=self.alpha * (1 - self.l1_ratio))
+
+
+@dataclass(frozen=True)
+class GroupL1(Penalty):
+    """Group lasso on the rows of W: alpha sum_g sqrt(size_g) norm2(W_g)  (Yuan and Lin, 2006).
+
+    A group is one row of W, the outgoing weights of one input or hidden unit, or several rows:
+    it is kept or dropped as a whole.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+    groups : integer ndarray of shape (fan_in,), optional
+        The group of each row, 0 to n_groups - 1; by default every row is a group. An estimator
+        sets it, in a copy, from its ``feature_groups``.
+    """
+
+    groups: np.ndarray | None = field(default=None, compare=False)
+    shares_step: ClassVar[bool] = True
+
+    def _strength(self, shape):
+        rows = np.ones(shape[0]) if self.groups is None else np.bincount(self.groups)
+        return self.alpha * np.sqrt(rows * shape[1])
+
+    def value(self, W):
+        return float(np.dot(self._strength(W.shape), _group_norms(W, self.groups)))
+
+    def prox(self, V, step):
+        return group_soft_threshold(V, step, self._strength(V.shape), self.groups)
+
+    def subgradient(self, W, gradient):
+        norms = _to_rows(_group_norms(W, self.groups), self.groups)
+        strength = _to_rows(self._strength(W.shape), self.groups).astype(W.dtype)
+        direction = np.divide(W, norms, out=np.zeros_like(W), where=norms > 0)
+        at_zero = group_soft_threshold(gradient, 1.0, self._strength(W.shape), self.groups)
+        return np.where(norms > 0, gradient + strength * direction, at_zero)
+
+    def share(self, squares):
+        n_rows = 1 if self.groups is None else np.bincount(self.groups)
+        means = _group_sums(squares, self.groups) / (n_rows * squares.shape[1])
+        squares[...] = _to_rows(means, self.groups)
+
+    def terms(self, shape):
+        groups = np.arange(shape[0]) if self.groups is None else self.groups
+        return Terms(groups=groups, strength=self._strength(shape))
+
+
+@dataclass(frozen=True)
+class SparseGroupL1(GroupL1):
+    """alpha (l1_ratio sum abs(w) + (1 - l1_ratio) sum_g sqrt(size_g) norm2(W_g)).
+
+    Drops whole groups and single weights of those it keeps (Simon, Friedman, Hastie and
+    Tibshirani, 2013).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+    groups : integer ndarray of shape (fan_in,), optional
+        As in `GroupL1`.
+    l1_ratio : float, default=0.5
+        Between 0 (group lasso) and 1 (lasso).
+    """
+
+    l1_ratio: float = 0.5
+
+    def __post_init__(self):
+        _check_l1_ratio(self.l1_ratio)
+
+    @property
+    def _parts(self):
+        group = GroupL1(self.alpha * (1 - self.l1_ratio), self.groups)
+        return L1(self.alpha * self.l1_ratio), group
+
+    def value(self, W):
+        lasso, group = self._parts
+        return lasso.value(W) + group.value(W)
+
+    def prox(self, V, step):
+        lasso, group = self._parts
+        return group.prox(lasso.prox(V, step), step)
+
+    def subgradient(self, W, gradient):
+        lasso, group = self._parts
+        return group.subgradient(W, lasso.subgradient(W, gradient))
+
+    def terms(self, shape):
+        lasso, group = self._parts
+        return group.terms(shape)._replace(l1=lasso.alpha)
+
+
+PENALTIES = {
+    "l2": L2,
+    "l1": L1,
+    "elasticnet": ElasticNet,
+    "group_l1": GroupL1,
+    "sparse_group_l1": SparseGroupL1,
+}
+
+
+def bind(penalty, alpha, groups=None):
+    """Copy `penalty` with its strength set to `alpha` and, where given, its row groups."""
+    bound = copy.copy(penalty)
+    object.__setattr__(bound, "alpha", alpha)
+    if groups is not None:
+        object.__setattr__(bound, "groups", groups)
+    return bound
