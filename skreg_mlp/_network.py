@@ -66,23 +66,9 @@ class Network:
             self.biases(theta)[-1][...] = null_scores
         return theta
 
-    def forward(self, X, theta, workspace, training=True):
+    def forward(self, X, theta, workspace):
         """Raw scores (n_rows, n_outputs) of the rows of `X`, left in `workspace`."""
-        layers = list(zip(self.coefs(theta), self.biases(theta)))
-        n_rows, last = X.shape[0], len(layers) - 1
-        values = X
-        for layer, (W, b) in enumerate(layers):
-            out = workspace.values[layer][:n_rows]
-            if isinstance(values, np.ndarray):
-                np.dot(values, W, out=out)
-            else:
-                out[...] = values @ W
-            if b is not None:
-                out += b
-            if layer < last:
-                self.activation(out, workspace.slopes[layer][:n_rows] if training else None)
-            values = out
-        return values
+        return forward(X, self.coefs(theta), self.biases(theta), self.activation, workspace)
 
     def backward(self, X, theta, workspace, gradient):
         """Write the gradient for the rows of the last forward pass into `gradient`.
@@ -96,10 +82,7 @@ class Network:
             W_gradient, b_gradient = gradients[layer]
             delta = workspace.deltas[layer][:n_rows]
             inputs = workspace.values[layer - 1][:n_rows] if layer else X
-            if isinstance(inputs, np.ndarray):
-                np.dot(inputs.T, delta, out=W_gradient)
-            else:
-                W_gradient[...] = inputs.T @ delta
+            _product(inputs.T, delta, W_gradient)
             if b_gradient is not None:
                 np.dot(ones, delta, out=b_gradient)
             if layer:
@@ -130,18 +113,39 @@ class Network:
 
 
 class Workspace:
-    """Every buffer of a pass over up to `n_rows` rows, allocated once."""
+    """Every buffer of a training pass over up to `n_rows` rows, allocated once."""
 
-    def __init__(self, network, n_rows, training=True):
+    def __init__(self, network, n_rows):
         def buffers(sizes):
             return [np.empty((n_rows, size), dtype=network.dtype) for size in sizes]
 
         self.n_rows = n_rows
         self.values = buffers(network.sizes[1:])
-        if training:
-            self.slopes = buffers(network.sizes[1:-1])
-            self.deltas = buffers(network.sizes[1:])
-            self.ones = np.ones(n_rows, dtype=network.dtype)
+        self.slopes = buffers(network.sizes[1:-1])
+        self.deltas = buffers(network.sizes[1:])
+        self.ones = np.ones(n_rows, dtype=network.dtype)
+
+
+def _product(A, B, out):
+    """A @ B into `out` (None: a new array), A dense or sparse."""
+    if isinstance(A, np.ndarray):
+        return np.dot(A, B, out=out)
+    if out is None:
+        return A @ B
+    out[...] = A @ B
+    return out
+
+
+def forward(X, coefs, intercepts, activation, workspace=None):
+    """Raw scores (n_rows, n_outputs) of the rows of `X`; in `workspace` where one is given."""
+    values, n_rows, last = X, X.shape[0], len(coefs) - 1
+    for layer, (W, b) in enumerate(zip(coefs, intercepts)):
+        values = _product(values, W, workspace and workspace.values[layer][:n_rows])
+        if b is not None:
+            values += b
+        if layer < last:
+            activation(values, workspace and workspace.slopes[layer][:n_rows])
+    return values
 
 
 def selected_inputs(coefs):

@@ -21,17 +21,21 @@ class Data:
     """Rows of X (dense or CSR), y and sample weights, gathered by slice or by index.
 
     A slice of a dense C-ordered X is a view; rows picked by index are copied into one buffer.
+    `subset` restricts the data to some rows of X without a copy of X.
     """
 
-    def __init__(self, X, y, sample_weight=None):
-        self.X, self.y, self.sample_weight = X, y, sample_weight
-        self.n_rows = X.shape[0]
-        self.mean_weight = 1.0 if sample_weight is None else float(sample_weight.mean())
+    def __init__(self, X, y, sample_weight=None, subset=None):
+        y = y.astype(X.dtype, copy=False) if y.dtype.kind == "f" else y
+        self.X, self.y, self.sample_weight, self.subset = X, y, sample_weight, subset
+        self.n_rows = X.shape[0] if subset is None else len(subset)
+        weights = sample_weight if sample_weight is None or subset is None else sample_weight[subset]
+        self.mean_weight = 1.0 if weights is None else float(weights.mean(dtype=np.float64))
         self._sparse = sparse.issparse(X)
         self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
 
     def rows(self, index, n_rows):
         """X, y and the loss weights of the rows `index`, out of a mean over `n_rows` rows."""
+        index = index if self.subset is None else self.subset[index]
         scale = 1.0 / (n_rows * self.mean_weight)
         weight = scale if self.sample_weight is None else self.sample_weight[index] * scale
         return self._gather(index), self.y[index], weight
@@ -119,6 +123,15 @@ class Problem:
         value = self.loss.value_and_gradient(raw, y, weight, delta)
         self.network.backward(X, theta, self._workspace, gradient)
         return value
+
+    def mean_loss(self, theta, data):
+        """Mean loss at `theta` over other rows than those of the problem."""
+        total, step = 0.0, self._workspace.n_rows
+        for start in range(0, data.n_rows, step):
+            X, y, weight = data.rows(slice(start, start + step), data.n_rows)
+            raw = self.network.forward(X, theta, self._workspace)
+            total += self.loss.value_and_gradient(raw, y, weight, np.empty_like(raw))
+        return total
 
     # -- the penalty --------------------------------------------------------------------------
     def penalty_value(self, theta):

@@ -18,7 +18,7 @@ from scipy import optimize
 
 from skreg_mlp._solvers._result import NonFiniteError, Result
 
-MEMORY = 30  # pairs kept by L-BFGS
+MEMORY = 50  # pairs kept by L-BFGS
 MAX_LINE_SEARCH = 50
 MAX_ROUNDS = 50
 GATED_TOL = 1e-2  # of the least strength: gated groups approach zero without reaching it
@@ -252,14 +252,15 @@ def _solve(objective, tol):
     lifted_tol = 0.5 * tol
     if len(terms.strength):
         lifted_tol = GATED_TOL * terms.strength.min()
-    if not np.any(objective.theta[~free]):
-        objective.minimize(Restricted(terms, objective.theta, free), 0.1 * tol)
+    if not free.all() and not objective.theta[~free].any():
+        # at the null model, only violators of its zero conditions may leave zero
+        objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
     step = 1.0
     for _ in range(MAX_ROUNDS):
         theta = objective.theta
         gradient, residual = objective.residual(theta)
         if np.abs(residual).max() <= tol:
-            return True
+            return
         if not free.all():
             theta = _admit(objective, terms, theta, gradient)
             active = free | (theta != 0) | (residual != 0)
@@ -269,18 +270,26 @@ def _solve(objective, tol):
             theta = objective.theta = _drop(problem, objective.theta, gradient, step)
             step /= 2
         objective.minimize(Restricted(terms, theta, free | (theta != 0)), 0.5 * tol)
-    return False
 
 
 def minimize(problem, theta, history, *, tol, max_iter, max_fun):
     """Minimise until the least-norm subgradient is at most `tol` in every entry."""
     objective = Objective(problem, history, theta, max_iter, max_fun)
-    converged = interrupted = False
+    result = Result(theta, 0, "", tolerance=tol)
     try:
-        converged = _solve(objective, tol)
+        _solve(objective, tol)
+        result.message = "no step lowers the objective any further"
+        result.remedy = (
+            f"rounding or a kink of the activation stands in the way of tol={tol:g}; raise tol, "
+            "scale the data, use float64, or a smooth activation such as 'tanh' or 'silu'."
+        )
     except _Stop:
-        pass
+        result.message = f"max_iter={max_iter} or max_fun={max_fun} reached"
+        result.remedy = "raise max_iter and max_fun, raise tol, or scale the data."
     except KeyboardInterrupt:
-        interrupted = True
+        result.interrupted = True
+    if history.best is not None:
+        objective.theta = history.best
     theta[...] = objective.theta
-    return Result(theta, objective.n_iter, converged, "", interrupted=interrupted)
+    result.n_iter = objective.n_iter
+    return result

@@ -15,12 +15,17 @@ class NonFiniteError(ArithmeticError):
 
 @dataclass
 class Result:
-    """How a solver ended: the parameters and, for those who ask, why."""
+    """How a solver ended.
+
+    ``tolerance`` is the stationarity up to which the end needs no warning; ``remedy`` says what
+    else to do, and ``message`` why the solver ended.
+    """
 
     theta: np.ndarray
     n_iter: int
-    converged: bool
     message: str
+    tolerance: float = np.inf
+    remedy: str = ""
     interrupted: bool = False
 
 

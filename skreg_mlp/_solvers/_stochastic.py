@@ -156,7 +156,7 @@ def minimize(
     n_iter_no_change,
     shuffle,
     rng,
-    n_seen=0,
+    tolerance=np.inf,
 ):
     """Run epochs until the schedule ends; theta and state are updated in place.
 
@@ -191,7 +191,7 @@ def minimize(
                 order,
                 batch_size,
                 gradient,
-                lambda part, rows: schedule.rate(epoch + part, n_seen + epoch * n + rows),
+                lambda part, rows: schedule.rate(epoch + part, epoch * n + rows),
             )
             epoch += 1
             objective = loss + problem.penalty_value(theta)
@@ -205,11 +205,17 @@ def minimize(
                 history.be_patient()
                 if history.stop_early and not schedule.annealing:
                     restore(history.best)
-                if schedule.plateau(epoch, n_seen + epoch * n):
+                if schedule.plateau(epoch, epoch * n):
                     break
     except KeyboardInterrupt:
-        return Result(theta, epoch, False, "interrupted", interrupted=True)
+        return Result(theta, epoch, "interrupted", interrupted=True)
     if history.stop_early:
         restore(history.best)
-    message = "patience exhausted" if plateaued else f"max_iter={max_iter} reached"
-    return Result(theta, epoch, plateaued, message)
+    return Result(
+        theta,
+        epoch,
+        f"max_iter={max_iter} reached",
+        tolerance=np.inf if plateaued else tolerance,
+        remedy="the model is far from a minimum; raise max_iter or learning_rate_init, or scale "
+        "the data.",
+    )

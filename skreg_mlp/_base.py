@@ -1,0 +1,541 @@
+"""What the classifier and the regressor share: from validated data to fitted attributes.
+
+The data's way: parameters are checked, X and y validated and encoded, names become objects
+(activation, loss, penalties, solver), and network + data + loss + penalties become one `Problem`,
+which a solver minimises. `_store` turns the solver's flat vector into ``coefs_``.
+"""
+
+import copy
+import warnings
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skreg_mlp import _validation
+from skreg_mlp._activations import ACTIVATIONS
+from skreg_mlp._network import Network, forward, selected_inputs
+from skreg_mlp._problem import BLOCK_ROWS, Data, Problem
+from skreg_mlp._solvers import _lbfgs, _stochastic
+from skreg_mlp._solvers._result import History, NonFiniteError
+from skreg_mlp.penalties import PENALTIES, GroupL1, Penalty, bind
+
+LOSS_CURVE_CALLS = 1000  # calls of partial_fit whose losses are kept
+UNDERTRAINED = 0.1  # of the stationarity of the start: above it, a stochastic fit is warned about
+
+
+class Targets(NamedTuple):
+    """Encoded y: what the loss reads, and what must be remembered to decode predictions."""
+
+    values: np.ndarray
+    loss: object
+    n_outputs: int
+    out_activation: str
+    classes: np.ndarray | None = None
+
+
+@contextmanager
+def _restored_on_error(estimator):
+    """Leave a fitted estimator as it was where fitting it again fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _offers_partial_fit(estimator):
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit needs a stochastic solver: set solver='adam' or 'sgd' (got 'lbfgs')."
+        )
+    return True
+
+
+class BaseRegularizedMLP(BaseEstimator):
+    """Fitting, warm starts, partial_fit and the attributes read from the weights."""
+
+    # -- hooks of the two subclasses ------------------------------------------------------------
+    def _encode(self, y, weight, classes=None):
+        """Check y and return its `Targets`; `classes` are those already known."""
+        raise NotImplementedError
+
+    def _loss_weights(self, targets, sample_weight, dtype):
+        """Weights of the rows in the loss."""
+        return sample_weight
+
+    def _read(self, X, y, sample_weight, *, reset, name="X"):
+        """Validated X and y, and checked sample weights."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            # a copy in C order speeds training up, but a memory map must not be copied
+            order=None if isinstance(X, np.memmap) else "C",
+            multi_output=True,
+            y_numeric=self._y_numeric,
+        )
+        _validation.check_magnitude(X, X.dtype, name, "StandardScaler")
+        if self._y_numeric:
+            _validation.check_magnitude(y, X.dtype, "y", "TransformedTargetRegressor")
+            y = y.astype(X.dtype, copy=False)
+        suffix = name.removeprefix("X")
+        return X, y, _validation.check_weights(sample_weight, X, f"sample_weight{suffix}")
+
+    # -- fit ------------------------------------------------------------------------------------
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+        """Minimise the penalised loss on the training data.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+            float32 stays float32. A memory-mapped array is read batch by batch.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights of the rows in the loss. Scaling all of them changes nothing under
+            ``alpha_scaling="mean"``.
+        X_val, y_val : array-like, optional
+            Validation data, of the same columns as `X`. They are scored after every epoch (see
+            ``validation_scores_``) and, under ``early_stopping=True``, decide when to stop.
+            In a Pipeline, ``Pipeline(..., transform_input=["X_val"])`` transforms them like `X`.
+        sample_weight_val : array-like of shape (n_val,), optional
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            A parameter or the data is outside its range, or the loss stopped being finite; the
+            estimator is then left as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            The fit ended before it was stationary.
+        UserWarning
+            The columns of `X` differ in scale more than a hundredfold, or every weight is zero.
+
+        Notes
+        -----
+        GridSearchCV slices every fit parameter that has as many rows as `X`: a validation set of
+        exactly that length is cut like `X` itself. Give it another number of rows.
+        """
+        _validation.check_parameters(self)
+        if (X_val is None) != (y_val is None):
+            missing = "y_val" if y_val is None else "X_val"
+            raise ValueError(f"X_val and y_val go together; {missing} is missing.")
+        with _restored_on_error(self):
+            X, y, sample_weight = self._read(X, y, sample_weight, reset=True)
+            _validation.warn_if_unscaled(X)
+            given = None
+            if X_val is not None:
+                given = self._read(X_val, y_val, sample_weight_val, reset=False, name="X_val")
+            self._fit(X, y, sample_weight, given)
+        return self
+
+    def _fit(self, X, y, sample_weight, given):
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        targets = self._encode(y, sample_weight)
+        weight = self._loss_weights(targets, sample_weight, X.dtype)
+        subset, validation = None, None
+        if given is not None:
+            X_val, y_val, weight_val = given
+            encoded = self._encode(y_val, weight_val, targets.classes)
+            weight_val = self._loss_weights(encoded, weight_val, X.dtype)
+            validation = Data(X_val.astype(X.dtype, copy=False), encoded.values, weight_val)
+        elif self.early_stopping:
+            subset, held_out = self._split(targets, rng)
+            validation = Data(X, targets.values, weight, held_out)
+            given = X[held_out], y[held_out], None if weight is None else weight[held_out]
+        data = Data(X, targets.values, weight, subset)
+        problem = self._problem(data, targets)
+        theta = self._start(problem, targets, rng, warm=self.warm_start)
+        history = History(
+            score=validation and self._scorer(problem, targets, validation, given),
+            stop_early=self.early_stopping,
+            patience=self.n_iter_no_change,
+            tol=self.tol,
+            report=self._report if self.verbose else None,
+        )
+        try:
+            result, state = self._minimize(problem, theta, history, rng)
+            self._store(problem, targets, result, history)
+        except NonFiniteError as error:
+            raise ValueError(self._explain(error, X, y)) from None
+        self._keep_state(state if self.warm_start else None, rng)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        self._warn(result, history)
+
+    def _split(self, targets, rng):
+        """Indices of the training and of the held-out rows, by class where there are classes."""
+        stratify = targets.values if targets.classes is not None else None
+        if stratify is not None and targets.n_outputs > 1 and stratify.ndim == 2:
+            stratify = None  # multilabel
+        if stratify is not None:
+            codes = stratify.astype(int).ravel()
+            counts = np.bincount(codes, minlength=len(targets.classes))
+            if counts.min() < 2:
+                raise ValueError(
+                    "early_stopping=True holds out rows of every class, but the class "
+                    f"{targets.classes[counts.argmin()]!r} has {counts.min()} member(s): drop the "
+                    "class, pass X_val and y_val, or set early_stopping=False."
+                )
+        try:
+            return train_test_split(
+                np.arange(len(targets.values)),
+                test_size=self.validation_fraction,
+                stratify=stratify,
+                random_state=int(rng.integers(2**31 - 1)),
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
+                f"split {len(targets.values)} rows: {error} Pass X_val and y_val, or change "
+                "validation_fraction."
+            ) from None
+
+    # -- names become objects -------------------------------------------------------------------
+    def _hidden_sizes(self):
+        sizes = self.hidden_layer_sizes
+        return (int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes)
+
+    def _problem(self, data, targets):
+        sizes = (data.X.shape[1], *self._hidden_sizes(), targets.n_outputs)
+        network = Network(sizes, ACTIVATIONS[self.activation], data.X.dtype)
+        scaling = 1.0 if self.alpha_scaling == "mean" else 1 / (data.mean_weight * data.n_rows)
+        penalties = self._penalties(sizes[0], len(sizes) - 1, scaling)
+        return Problem(
+            network, targets.loss, data, penalties, batch_rows=self._batch_size(data.n_rows)
+        )
+
+    def _batch_size(self, n_rows):
+        return min(200 if self.batch_size == "auto" else self.batch_size, n_rows)
+
+    def _penalties(self, n_features, n_layers, scaling):
+        """One bound penalty per weight matrix, None where nothing is penalised."""
+        alphas = _validation.check_layer_alphas(self.alpha, n_layers)
+        penalty = self.penalty
+        if isinstance(penalty, str):
+            ratio = penalty in ("elasticnet", "sparse_group_l1")
+            penalty = PENALTIES[penalty](**{"l1_ratio": self.l1_ratio} if ratio else {})
+        groups = None
+        if self.feature_groups is not None:
+            if not isinstance(penalty, GroupL1):
+                raise ValueError(
+                    f"feature_groups needs a group penalty, but penalty={self.penalty!r}: use "
+                    "'group_l1' or 'sparse_group_l1', or leave feature_groups=None."
+                )
+            groups = _validation.check_feature_groups(self.feature_groups, n_features)
+        if penalty is None:
+            return [None] * n_layers
+        return [
+            bind(penalty, alpha * scaling, groups if layer == 0 else None) if alpha else None
+            for layer, alpha in enumerate(alphas)
+        ]
+
+    def _solver_name(self, problem):
+        """The solver to use: "auto" takes lbfgs for the linear model, which is convex."""
+        supported = problem.terms() is not None
+        if self.solver == "auto":
+            return "lbfgs" if problem.convex and supported and not self.early_stopping else "adam"
+        if self.solver == "lbfgs" and not supported:
+            raise ValueError(
+                f"solver='lbfgs' needs a penalty that offers `terms`, and penalty={self.penalty!r} "
+                "has none: use solver='adam' or 'sgd', or implement `terms`."
+            )
+        return self.solver
+
+    def _rule(self, name):
+        if name == "sgd":
+            return _stochastic.Sgd(self.momentum, self.nesterovs_momentum)
+        return _stochastic.Adam(self.beta_1, self.beta_2, self.epsilon)
+
+    # -- training -------------------------------------------------------------------------------
+    def _start(self, problem, targets, rng, *, warm):
+        """First iterate: the last fit's weights where `warm`, else the null model and noise."""
+        network, data = problem.network, problem.data
+        if warm and hasattr(self, "coefs_"):
+            self._check_warm(network, targets)
+            return network.pack(self.coefs_, self.intercepts_)
+        y, weight = data.y, data.sample_weight
+        if data.subset is not None:
+            y = y[data.subset]
+            weight = weight if weight is None else weight[data.subset]
+        spread = 1.0
+        if targets.classes is None and targets.loss.scales_with_y:
+            centre = np.average(y, axis=0, weights=weight)
+            deviation = np.sqrt(np.average((y - centre) ** 2, axis=0, weights=weight))
+            spread = np.where(deviation > 0, deviation, 1.0)
+        null_scores = targets.loss.null_scores(y, weight)
+        gain = 2.0 if self.activation == "logistic" else 6.0
+        return network.initialize(rng, null_scores, spread, gain)
+
+    def _check_warm(self, network, targets):
+        shapes = [W.shape for W in self.coefs_]
+        if shapes != network.shapes:
+            raise ValueError(
+                f"warm_start=True continues from weights of shapes {shapes}, but hidden_layer_sizes="
+                f"{self.hidden_layer_sizes!r} and the data ask for {network.shapes}: set "
+                "warm_start=False or clone the estimator to start anew."
+            )
+        if targets.classes is not None and not np.array_equal(targets.classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True continues a fit with classes {self.classes_!r}, but y has "
+                f"{targets.classes!r}: set warm_start=False or clone the estimator."
+            )
+
+    def _load_state(self, name, rule, theta):
+        """Optimiser state left by warm_start or partial_fit, in the dtype of `theta`, or anew."""
+        state = rule.init(theta)
+        kept = getattr(self, "_optimizer", None)
+        if kept is not None and kept["solver"] == name:
+            for key in state:
+                state[key] = (
+                    kept[key].astype(theta.dtype) if np.ndim(kept[key]) else kept[key]
+                )
+        return state
+
+    def _keep_state(self, state, rng):
+        for name in ("_optimizer", "_generator"):
+            vars(self).pop(name, None)
+        if state is not None:
+            self._optimizer, self._generator = state, rng.bit_generator.state
+
+    def _minimize(self, problem, theta, history, rng):
+        """Run the solver; returns its result and, for stochastic ones, the optimiser's state."""
+        name = self._solver_name(problem)
+        with np.errstate(all="ignore"):  # non-finite values are caught as such
+            if name == "lbfgs":
+                return _lbfgs.minimize(
+                    problem, theta, history, tol=self.tol, max_iter=self.max_iter,
+                    max_fun=self.max_fun,
+                ), None  # fmt: skip
+            rule = self._rule(name)
+            warm = self.warm_start and hasattr(self, "coefs_")
+            state = self._load_state(name, rule, theta) if warm else rule.init(theta)
+            tolerance = np.inf if warm else UNDERTRAINED * problem.certificate(theta)[2]
+            result = _stochastic.minimize(
+                problem,
+                theta,
+                rule,
+                state,
+                _stochastic.Schedule(
+                    self.learning_rate, self.learning_rate_init, self.max_iter, self.power_t
+                ),
+                history,
+                batch_size=self._batch_size(problem.n_rows),
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+                shuffle=self.shuffle,
+                rng=rng,
+                tolerance=tolerance,
+            )
+            return result, {"solver": name, **state}
+
+    def _store(self, problem, targets, result, history):
+        """Turn the flat vector into fitted attributes, with the certificate of the full data."""
+        theta = result.theta
+        if problem.sparse:
+            problem.network.compact(theta)
+        self._store_weights(problem.network, targets, theta)
+        self.n_iter_ = result.n_iter
+        self.t_ = result.n_iter * problem.n_rows
+        self.loss_curve_ = history.loss_curve
+        self.objective_curve_ = history.objective_curve
+        self.best_loss_ = min(history.loss_curve, default=np.nan)
+        self.validation_scores_ = history.validation_scores
+        self.best_validation_score_ = None
+        if history.validation_scores:
+            self.best_validation_score_ = history.best_score
+        if result.interrupted:
+            self.loss_ = history.loss_curve[-1] if history.loss_curve else np.nan
+            self.objective_ = history.objective_curve[-1] if history.loss_curve else np.nan
+            self.stationarity_ = np.nan
+            return
+        with np.errstate(all="ignore"):
+            self.loss_, self.objective_, self.stationarity_ = problem.certificate(theta)
+        if not np.isfinite(self.objective_):
+            raise NonFiniteError(result.n_iter)
+
+    def _store_weights(self, network, targets, theta):
+        self.coefs_ = [W.copy() for W in network.coefs(theta)]
+        self.intercepts_ = [b.copy() for b in network.biases(theta)]
+        self.n_layers_ = len(network.sizes)
+        self.n_outputs_ = targets.n_outputs
+        self.out_activation_ = targets.out_activation
+        if targets.classes is not None:
+            self.classes_ = targets.classes
+    # -- partial_fit ----------------------------------------------------------------------------
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """One epoch of proximal steps at a constant rate over the rows given."""
+        _validation.check_parameters(self)
+        first = not hasattr(self, "coefs_")
+        with _restored_on_error(self):
+            X, y, sample_weight = self._read(X, y, sample_weight, reset=first)
+            X = X if first else X.astype(self.coefs_[0].dtype, copy=False)
+            known = classes if first else getattr(self, "classes_", None)
+            targets = self._encode(y, sample_weight, known)
+            weight = self._loss_weights(targets, sample_weight, X.dtype)
+            problem = self._problem(Data(X, targets.values, weight), targets)
+            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+            theta = self._start(problem, targets, rng, warm=not first)
+            if hasattr(self, "_generator"):
+                rng.bit_generator.state = self._generator
+            name = "sgd" if self.solver == "sgd" else "adam"
+            rule = self._rule(name)
+            state = self._load_state(name, rule, theta)
+            order, gradient = np.arange(problem.n_rows), np.empty_like(theta)
+            if self.shuffle:
+                rng.shuffle(order)
+            try:
+                with np.errstate(all="ignore"):
+                    self.loss_ = _stochastic.run_epoch(
+                        problem,
+                        theta,
+                        rule,
+                        state,
+                        order,
+                        self._batch_size(problem.n_rows),
+                        gradient,
+                        lambda part, rows: self.learning_rate_init,
+                    )
+                    self.objective_ = self.loss_ + problem.penalty_value(theta)
+                if not np.isfinite(self.objective_):
+                    raise NonFiniteError(1)
+            except NonFiniteError as error:
+                raise ValueError(self._explain(error, X, y)) from None
+            self._store_weights(problem.network, targets, theta)
+            self._keep_state({"solver": name, **state}, rng)
+            self.n_iter_ = getattr(self, "n_iter_", 0) + 1
+            self.t_ = getattr(self, "t_", 0) + problem.n_rows
+            self.best_loss_ = min(getattr(self, "best_loss_", np.inf), self.loss_)
+            for curve, value in (
+                ("loss_curve_", self.loss_),
+                ("objective_curve_", self.objective_),
+            ):
+                setattr(self, curve, [*getattr(self, curve, []), value][-LOSS_CURVE_CALLS:])
+            vars(self).pop("stationarity_", None)
+        return self
+
+    # -- messages -------------------------------------------------------------------------------
+    def _scorer(self, problem, targets, validation, given):
+        """Score of a flat vector on the validation set, higher is better."""
+        if self.scoring == "loss":
+            return lambda theta: -problem.mean_loss(theta, validation)
+        scorer = check_scoring(self, self.scoring)
+        scored = copy.copy(self)
+        vars(scored).pop("feature_names_in_", None)
+        X_val, y_val, weight_val = given
+        weights = {} if weight_val is None else {"sample_weight": weight_val}
+
+        def score(theta):
+            scored._store_weights(problem.network, targets, theta)
+            return scorer(scored, X_val, y_val, **weights)
+
+        return score
+
+    def _report(self, history):
+        """Print one line for the last iterate."""
+        parts = [
+            f"Iteration {len(history.loss_curve):>4}",
+            f"objective {history.objective_curve[-1]:.6f}",
+            f"loss {history.loss_curve[-1]:.6f}",
+            f"parameters left {np.count_nonzero(history.theta)}/{history.theta.size}",
+        ]
+        if history.validation_scores:
+            parts.append(f"validation score {history.validation_scores[-1]:.6f}")
+        print(", ".join(parts), flush=True)
+
+    def _explain(self, error, X, y):
+        largest = f"the largest absolute value in X is {_validation.largest_magnitude(X):.3g}"
+        if self._y_numeric:
+            largest += f", in y {_validation.largest_magnitude(y):.3g}"
+        when = f"at iteration {error.n_iter}" if error.n_iter else "at the start"
+        return (
+            f"The loss or its gradient is not finite {when} of solver={self.solver!r}: {largest}. "
+            "Scale the data, with sklearn.preprocessing.StandardScaler before this estimator in a "
+            f"pipeline, or lower learning_rate_init={self.learning_rate_init!r}."
+        )
+
+    def _warn(self, result, history):
+        """Say what the user should know of a fit that ended."""
+        if len(self.coefs_) > 1 and not any(W.any() for W in self.coefs_):
+            warnings.warn(
+                f"Every weight is zero: alpha={self.alpha!r} with penalty={self.penalty!r} leaves "
+                "the null model. Lower alpha (or compare alpha_scaling), and scale X and y.",
+                UserWarning,
+                stacklevel=4,
+            )
+        if self.stationarity_ > result.tolerance and not history.stop_early:
+            warnings.warn(
+                f"The fit ended ({result.message}) with stationarity_={self.stationarity_:.2g}, "
+                f"above {result.tolerance:.2g}: {result.remedy}",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    # -- prediction -----------------------------------------------------------------------------
+    def _raw_scores(self, X):
+        """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
+        check_is_fitted(self, "coefs_")
+        dtype = self.coefs_[0].dtype
+        X = validate_data(
+            self, X, reset=False, accept_sparse="csr", dtype=(np.float64, np.float32)
+        )
+        raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
+        activation = ACTIVATIONS[self.activation]
+        for rows in gen_batches(X.shape[0], BLOCK_ROWS):
+            block = X[rows].astype(dtype, copy=False)
+            raw[rows] = forward(block, self.coefs_, self.intercepts_, activation)
+        return raw
+
+    # -- what the weights say -------------------------------------------------------------------
+    @property
+    def n_nonzero_(self):
+        """Number of non-zero weights, intercepts not counted."""
+        check_is_fitted(self, "coefs_")
+        return int(sum(np.count_nonzero(W) for W in self.coefs_))
+
+    @property
+    def sparsity_(self):
+        """Share of weights that are zero."""
+        return 1 - self.n_nonzero_ / sum(W.size for W in self.coefs_)
+
+    @property
+    def selected_features_(self):
+        """Mask of the inputs with a non-zero path to an output."""
+        check_is_fitted(self, "coefs_")
+        return selected_inputs(self.coefs_)
+
+    @property
+    def n_selected_features_(self):
+        """Number of selected inputs."""
+        return int(self.selected_features_.sum())
+
+    @property
+    def feature_importances_(self):
+        """Euclidean norm of each input's outgoing weights, 0 where it is not selected."""
+        selected = self.selected_features_
+        return np.where(selected, np.linalg.norm(self.coefs_[0], axis=1), 0)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,232 @@
+"""Checks at the door: constructor parameters, sample weights, the range and scale of the data."""
+
+import warnings
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from skreg_mlp._activations import ACTIVATIONS
+from skreg_mlp._losses import REGRESSION_LOSSES
+from skreg_mlp.penalties import PENALTIES, Penalty
+
+SCALE_RATIO = 100  # columns whose scales differ by more are worth a warning
+SCALE_ROWS = 4096  # rows looked at for it
+
+
+# --------------------------------------------------------------------------------------------
+# Constructor parameters: name -> (test, what is expected)
+# --------------------------------------------------------------------------------------------
+def _is_bool(value):
+    return isinstance(value, (bool, np.bool_))
+
+
+def _is_int(value):
+    return isinstance(value, Integral) and not _is_bool(value)
+
+
+def _is_real(value):
+    return isinstance(value, Real) and not _is_bool(value) and np.isfinite(value)
+
+
+def _is_sequence(value):
+    return isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1
+
+
+def _one_of(*names):
+    def test(value):
+        return isinstance(value, str) and value in names
+
+    return test, "one of " + ", ".join(map(repr, names))
+
+
+def _real(low, high, *, closed):
+    """Test for a number in an interval; `closed` holds its closed ends, as in "[)"."""
+
+    def test(value):
+        if not _is_real(value):
+            return False
+        above = value >= low if closed[0] == "[" else value > low
+        return above and (value <= high if closed[1] == "]" else value < high)
+
+    return test, f"a number in {closed[0]}{low:g}, {high:g}{closed[1]}"
+
+
+def _int_from(low):
+    return (lambda value: _is_int(value) and value >= low), f"an integer of at least {low}"
+
+
+def _or(option, rule):
+    return (lambda v: v is option or _equals(v, option) or rule[0](v)), f"{option!r} or {rule[1]}"
+
+
+def _equals(value, option):
+    return isinstance(value, str) and value == option
+
+
+def _is_strength(value):
+    return _is_real(value) and value >= 0
+
+
+_BOOL = _is_bool, "True or False"
+_POSITIVE = _real(0, np.inf, closed="()")
+_NONNEGATIVE = _real(0, np.inf, closed="[)")
+
+RULES = {
+    "hidden_layer_sizes": (
+        lambda v: (
+            (_is_int(v) and v >= 1) or (_is_sequence(v) and all(_is_int(s) and s >= 1 for s in v))
+        ),
+        "a tuple of integers of at least 1, one per hidden layer; () is the linear model",
+    ),
+    "loss": _one_of(*REGRESSION_LOSSES),
+    "quantile": _real(0, 1, closed="()"),
+    "huber_delta": _POSITIVE,
+    "activation": _one_of(*ACTIVATIONS),
+    "penalty": (
+        lambda v: v is None or isinstance(v, Penalty) or (isinstance(v, str) and v in PENALTIES),
+        f"None, one of {', '.join(map(repr, PENALTIES))}, or an instance of a subclass of "
+        "skreg_mlp.penalties.Penalty",
+    ),
+    "alpha": (
+        lambda v: _is_strength(v) or (_is_sequence(v) and all(_is_strength(a) for a in v)),
+        "a finite number of at least 0, or a list of such, one per weight matrix",
+    ),
+    "l1_ratio": _real(0, 1, closed="[]"),
+    "alpha_scaling": _one_of("mean", "sum"),
+    "class_weight": (
+        lambda v: v is None or _equals(v, "balanced") or isinstance(v, Mapping),
+        "None, 'balanced' or a dictionary {class: weight}",
+    ),
+    "solver": _one_of("auto", "lbfgs", "adam", "sgd"),
+    "batch_size": _or("auto", _int_from(1)),
+    "learning_rate": _one_of("cosine", "constant", "invscaling", "adaptive"),
+    "learning_rate_init": _POSITIVE,
+    "power_t": _NONNEGATIVE,
+    "momentum": _real(0, 1, closed="[)"),
+    "nesterovs_momentum": _BOOL,
+    "beta_1": _real(0, 1, closed="[)"),
+    "beta_2": _real(0, 1, closed="[)"),
+    "epsilon": _POSITIVE,
+    "max_iter": _int_from(1),
+    "max_fun": _int_from(1),
+    "tol": _NONNEGATIVE,
+    "n_iter_no_change": (
+        lambda v: (_is_int(v) and v >= 1) or v == np.inf,
+        "an integer of at least 1, or inf for no stopping by patience",
+    ),
+    "early_stopping": _BOOL,
+    "validation_fraction": _real(0, 1, closed="()"),
+    "scoring": (
+        lambda v: isinstance(v, str) or callable(v),
+        "'loss', the name of a scikit-learn scorer, or a callable scorer(estimator, X, y)",
+    ),
+    "shuffle": _BOOL,
+    "warm_start": _BOOL,
+    "verbose": (
+        lambda v: _is_bool(v) or (_is_int(v) and v >= 0),
+        "True, False or a non-negative integer",
+    ),
+}
+
+
+def check_parameters(estimator):
+    """Raise ValueError for the first constructor parameter outside its rule."""
+    for name, value in estimator.get_params(deep=False).items():
+        test, expected = RULES.get(name, (None, None))
+        if test is not None and not test(value):
+            raise ValueError(f"{name} must be {expected}; got {value!r}.")
+
+
+def check_layer_alphas(alpha, n_layers):
+    """One alpha per weight matrix, as a list of floats."""
+    if not _is_sequence(alpha):
+        return [float(alpha)] * n_layers
+    if len(alpha) != n_layers:
+        raise ValueError(
+            f"alpha has {len(alpha)} values, but the network has {n_layers} weight matrices; "
+            "give one number for all of them or one per matrix."
+        )
+    return [float(a) for a in alpha]
+
+
+def check_feature_groups(feature_groups, n_features):
+    """Group codes 0 to n_groups - 1, one per feature."""
+    labels = np.asarray(feature_groups)
+    if labels.shape != (n_features,):
+        raise ValueError(
+            f"feature_groups must hold one label per feature, {n_features} here; got an array of "
+            f"shape {labels.shape}."
+        )
+    return np.unique(labels, return_inverse=True)[1]
+
+
+# --------------------------------------------------------------------------------------------
+# Data
+# --------------------------------------------------------------------------------------------
+def check_weights(sample_weight, X, name="sample_weight"):
+    """Non-negative weights of positive sum in the dtype of `X`, or None."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(X.shape[0], sample_weight)
+    weights = check_array(sample_weight, ensure_2d=False, dtype=X.dtype, input_name=name)
+    if weights.shape != (X.shape[0],):
+        raise ValueError(
+            f"{name}.shape == {weights.shape}, expected {(X.shape[0],)}: one weight per row of X."
+        )
+    if weights.min() < 0:
+        raise ValueError(
+            f"{name} must not be negative; its smallest value is {weights.min():g}. Give rows to "
+            "be ignored the weight 0."
+        )
+    if not weights.sum(dtype=np.float64) > 0:
+        raise ValueError(f"{name} is zero for every row, so that none counts; give a row a positive weight.")
+    return weights
+
+
+def largest_magnitude(values):
+    """max abs(values) of a dense or CSR array, without a temporary of its size."""
+    values = values.data if sparse.issparse(values) else values
+    return max(-float(values.min()), float(values.max())) if values.size else 0.0
+
+
+def check_magnitude(values, dtype, name, remedy):
+    """Refuse values whose products overflow `dtype`: no network can be trained on them."""
+    largest, limit = largest_magnitude(values), float(np.sqrt(np.finfo(dtype).max)) / 1e3
+    if largest > limit:
+        raise ValueError(
+            f"{name} has values up to {largest:.3g} in absolute value: their products overflow "
+            f"{np.dtype(dtype)}. Scale {name} first, for instance with {remedy}."
+        )
+
+
+def warn_if_unscaled(X):
+    """Warn where the columns of `X` have scales so different that one alpha cannot fit all.
+
+    Both the standard deviation and the largest magnitude must differ by SCALE_RATIO: a rare
+    one-hot column has a small deviation but the magnitude of its peers, and standardised, the
+    reverse.
+    """
+    rows = X[:: max(1, X.shape[0] // SCALE_ROWS)]
+    if sparse.issparse(rows):
+        deviation = np.sqrt(mean_variance_axis(rows.astype(np.float64), axis=0)[1])
+        peak = np.asarray(abs(rows).max(axis=0).todense()).ravel()
+    else:
+        deviation, peak = rows.std(axis=0, dtype=np.float64), np.abs(rows).max(axis=0)
+    varying = deviation > 1e-12 * peak
+    if varying.sum() < 2:
+        return
+    ratios = [s[varying].max() / s[varying].min() for s in (deviation, peak)]
+    if min(ratios) > SCALE_RATIO:
+        scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"
+        warnings.warn(
+            f"The columns of X have standard deviations from {deviation[varying].min():.2g} to "
+            f"{deviation[varying].max():.2g}: one alpha cannot mean the same for all of them. "
+            f"Put sklearn.preprocessing.{scaler} before this estimator in a pipeline.",
+            UserWarning,
+            stacklevel=4,
+        )
