@@ -39,6 +39,8 @@ class Targets(NamedTuple):
     n_outputs: int
     out_activation: str
     classes: np.ndarray | None = None
+    spread: np.ndarray | float = 1.0  # of each output, in units of the raw scores
+    loss_unit: float = 1.0  # by which the loss exceeds that of targets of unit spread
 
 
 @contextmanager
@@ -221,7 +223,13 @@ class BaseRegularizedMLP(BaseEstimator):
         scaling = 1.0 if self.alpha_scaling == "mean" else 1 / (data.mean_weight * data.n_rows)
         penalties = self._penalties(sizes[0], len(sizes) - 1, scaling)
         return Problem(
-            network, targets.loss, data, penalties, batch_rows=self._batch_size(data.n_rows)
+            network,
+            targets.loss,
+            data,
+            penalties,
+            batch_rows=self._batch_size(data.n_rows),
+            output_unit=float(np.sqrt(np.mean(np.square(targets.spread)))),
+            loss_unit=targets.loss_unit,
         )
 
     def _batch_size(self, n_rows):
@@ -273,18 +281,10 @@ class BaseRegularizedMLP(BaseEstimator):
         if warm and hasattr(self, "coefs_"):
             self._check_warm(network, targets)
             return network.pack(self.coefs_, self.intercepts_)
-        y, weight = data.y, data.sample_weight
-        if data.subset is not None:
-            y = y[data.subset]
-            weight = weight if weight is None else weight[data.subset]
-        spread = 1.0
-        if targets.classes is None and targets.loss.scales_with_y:
-            centre = np.average(y, axis=0, weights=weight)
-            deviation = np.sqrt(np.average((y - centre) ** 2, axis=0, weights=weight))
-            spread = np.where(deviation > 0, deviation, 1.0)
+        y, weight = data.training_targets()
         null_scores = targets.loss.null_scores(y, weight)
         gain = 2.0 if self.activation == "logistic" else 6.0
-        return network.initialize(rng, null_scores, spread, gain)
+        return network.initialize(rng, null_scores, targets.spread, gain)
 
     def _check_warm(self, network, targets):
         shapes = [W.shape for W in self.coefs_]

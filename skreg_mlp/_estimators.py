@@ -7,7 +7,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg_mlp._base import BaseRegularizedMLP, Targets, _offers_partial_fit
-from skreg_mlp._losses import BinaryLogLoss, MultinomialLogLoss, regression_loss
+from skreg_mlp._losses import BinaryLogLoss, MultinomialLogLoss, regression_loss, units
 
 
 class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
@@ -347,7 +347,8 @@ class RegularizedMLPRegressor(RegressorMixin, BaseRegularizedMLP):
         )
         loss.check(values)
         out_activation = "exp" if self.loss in ("poisson", "gamma") else "identity"
-        return Targets(values, loss, values.shape[1], out_activation)
+        spread, loss_unit = units(loss, values, weight)
+        return Targets(values, loss, values.shape[1], out_activation, None, spread, loss_unit)
 
     @available_if(_offers_partial_fit)
     def partial_fit(self, X, y, sample_weight=None):

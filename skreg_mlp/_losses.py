@@ -234,3 +234,21 @@ def regression_loss(name, y, weight, *, quantile, huber_delta):
         "poisson": Poisson(),
         "gamma": Gamma(),
     }[name]
+
+
+def units(loss, y, weight):
+    """Natural scales of a regression: the spread of each raw score, and the size of the loss.
+
+    Steps taken in these units make training independent of the units of y. The spread is the
+    standard deviation of y under the identity link, 1 under the log link; the loss is measured
+    by twice the null model's, per output, which is the variance for the squared error.
+    """
+    null = np.broadcast_to(loss.null_scores(y, weight), y.shape)
+    share = 1 / len(y) if weight is None else weight / weight.sum(dtype=np.float64)
+    null_loss = loss.value_and_gradient(null, y, share, np.empty_like(y))
+    loss_unit = 2 * null_loss / y.shape[1]
+    spread = np.ones(y.shape[1])
+    if loss.scales_with_y:
+        deviation = np.sqrt(_mean((y - _mean(y, weight)) ** 2, weight))
+        spread = np.where(deviation > 0, deviation, 1.0)
+    return spread, loss_unit if loss_unit > 0 else 1.0

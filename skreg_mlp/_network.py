@@ -36,6 +36,14 @@ class Network:
             return [None] * len(self.shapes)
         return [theta[s] for s in self._intercept_slices]
 
+    def units(self, output_unit):
+        """Natural scale of each parameter: `output_unit` in the last layer, 1 below it."""
+        units = np.ones(self.n_parameters, dtype=self.dtype)
+        self.coefs(units)[-1][...] = output_unit
+        if self.intercepts:
+            self.biases(units)[-1][...] = output_unit
+        return units
+
     def pack(self, coefs, intercepts):
         """Lay given weights and intercepts out as one new vector."""
         theta = np.empty(self.n_parameters, dtype=self.dtype)

@@ -28,10 +28,15 @@ class Data:
         y = y.astype(X.dtype, copy=False) if y.dtype.kind == "f" else y
         self.X, self.y, self.sample_weight, self.subset = X, y, sample_weight, subset
         self.n_rows = X.shape[0] if subset is None else len(subset)
-        weights = sample_weight if sample_weight is None or subset is None else sample_weight[subset]
+        weights = self.training_targets()[1]
         self.mean_weight = 1.0 if weights is None else float(weights.mean(dtype=np.float64))
         self._sparse = sparse.issparse(X)
         self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
+
+    def training_targets(self):
+        """y and the sample weights of all rows in use."""
+        rows = slice(None) if self.subset is None else self.subset
+        return self.y[rows], None if self.sample_weight is None else self.sample_weight[rows]
 
     def rows(self, index, n_rows):
         """X, y and the loss weights of the rows `index`, out of a mean over `n_rows` rows."""
@@ -92,10 +97,18 @@ class FlatTerms:
 
 
 class Problem:
-    """What a solver sees: a smooth loss, a penalty with a prox, and their certificate."""
+    """What a solver sees: a smooth loss, a penalty with a prox, and their certificate.
 
-    def __init__(self, network, loss, data, penalties, *, batch_rows=BLOCK_ROWS):
+    ``units`` (None: all 1) is the natural scale of each parameter and ``loss_unit`` that of the
+    loss: solvers whose steps are not invariant to them take their steps in these units.
+    """
+
+    def __init__(
+        self, network, loss, data, penalties, *, batch_rows=1, output_unit=1.0, loss_unit=1.0
+    ):
         self.network, self.loss, self.data = network, loss, data
+        self.units = network.units(output_unit) if output_unit != 1 else None
+        self.loss_unit = loss_unit
         self.blocks = penalty_blocks(network, penalties)
         self.n_rows = data.n_rows
         self.convex = len(network.shapes) == 1

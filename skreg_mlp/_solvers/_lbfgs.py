@@ -20,7 +20,8 @@ from skreg_mlp._solvers._result import NonFiniteError, Result
 
 MEMORY = 50  # pairs kept by L-BFGS
 MAX_LINE_SEARCH = 50
-MAX_ROUNDS = 50
+MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
+PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 GATED_TOL = 1e-2  # of the least strength: gated groups approach zero without reaching it
 COLLAPSED = 1e-3  # of its norm at the start: a group that small wants to be dropped
 
@@ -246,7 +247,7 @@ def _admit(objective, terms, theta, gradient):
 
 
 def _solve(objective, tol):
-    """Alternate lifted and polished problems until the least-norm subgradient is below `tol`."""
+    """Alternate lifted and restricted problems until no subgradient entry exceeds `tol`."""
     problem, terms = objective.problem, objective.problem.terms()
     free = (terms.l1 == 0) & (terms.group < 0)
     lifted_tol = 0.5 * tol
@@ -255,12 +256,15 @@ def _solve(objective, tol):
     if not free.all() and not objective.theta[~free].any():
         # at the null model, only violators of its zero conditions may leave zero
         objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
-    step = 1.0
-    for _ in range(MAX_ROUNDS):
+    step, best, stalled = 1.0, np.inf, 0
+    while stalled < MAX_STALLED:
         theta = objective.theta
         gradient, residual = objective.residual(theta)
-        if np.abs(residual).max() <= tol:
+        largest = np.abs(residual).max()
+        if largest <= tol:
             return
+        stalled = 0 if largest < PROGRESS * best else stalled + 1
+        best = min(best, largest)
         if not free.all():
             theta = _admit(objective, terms, theta, gradient)
             active = free | (theta != 0) | (residual != 0)

@@ -36,7 +36,9 @@ class Sgd:
         gradient -= mean
         gradient *= weight
         mean += gradient
-        step = rate / (1 - momentum)
+        step = rate / ((1 - momentum) * problem.loss_unit)
+        if problem.units is not None:
+            step = step * problem.units * problem.units
         if self.nesterov:  # one more averaging step towards g_k, g_k - mean being in `gradient`
             gradient *= (1 / weight - 1) * (1 - momentum)
             gradient += mean
@@ -76,6 +78,8 @@ class Adam:
         step = np.sqrt(square, out=scratch)
         step += self.epsilon
         np.divide(rate, step, out=step)
+        if problem.units is not None:
+            step *= problem.units
         np.multiply(step, mean, out=gradient)
         theta -= gradient
         problem.prox(theta, step)
