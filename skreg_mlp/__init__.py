@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons with sparse penalties, exact zeros and a certificate, for scikit-learn."""
+"""Multi-layer perceptrons with sparse penalties, exact zeros and a certificate."""
 
 from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
 

@@ -83,6 +83,5 @@ def gelu(z, slope):
 
 
 ACTIVATIONS = {
-    f.__name__: f
-    for f in (identity, logistic, tanh, relu, leaky_relu, elu, softplus, silu, gelu)
+    f.__name__: f for f in (identity, logistic, tanh, relu, leaky_relu, elu, softplus, silu, gelu)
 }

@@ -8,7 +8,6 @@ which a solver minimises. `_store` turns the solver's flat vector into ``coefs_`
 import copy
 import warnings
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,31 +15,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp import _validation
 from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._network import Network, forward, selected_inputs
-from skreg_mlp._problem import BLOCK_ROWS, Data, Problem
+from skreg_mlp._network import forward, selected_inputs
+from skreg_mlp._problem import BLOCK_ROWS, Data
+from skreg_mlp._setup import batch_rows, build_problem, solver_name, update_rule
 from skreg_mlp._solvers import _lbfgs, _stochastic
 from skreg_mlp._solvers._result import History, NonFiniteError
-from skreg_mlp.penalties import PENALTIES, GroupL1, Penalty, bind
 
 LOSS_CURVE_CALLS = 1000  # calls of partial_fit whose losses are kept
 UNDERTRAINED = 0.1  # of the stationarity of the start: above it, a stochastic fit is warned about
-
-
-class Targets(NamedTuple):
-    """Encoded y: what the loss reads, and what must be remembered to decode predictions."""
-
-    values: np.ndarray
-    loss: object
-    n_outputs: int
-    out_activation: str
-    classes: np.ndarray | None = None
-    spread: np.ndarray | float = 1.0  # of each output, in units of the raw scores
-    loss_unit: float = 1.0  # by which the loss exceeds that of targets of unit spread
 
 
 @contextmanager
@@ -150,8 +136,11 @@ class BaseRegularizedMLP(BaseEstimator):
             self._fit(X, y, sample_weight, given)
         return self
 
+    def _rng(self):
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+
     def _fit(self, X, y, sample_weight, given):
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        rng = self._rng()
         targets = self._encode(y, sample_weight)
         weight = self._loss_weights(targets, sample_weight, X.dtype)
         subset, validation = None, None
@@ -165,7 +154,7 @@ class BaseRegularizedMLP(BaseEstimator):
             validation = Data(X, targets.values, weight, held_out)
             given = X[held_out], y[held_out], None if weight is None else weight[held_out]
         data = Data(X, targets.values, weight, subset)
-        problem = self._problem(data, targets)
+        problem = build_problem(self, data, targets)
         theta = self._start(problem, targets, rng, warm=self.warm_start)
         history = History(
             score=validation and self._scorer(problem, targets, validation, given),
@@ -212,68 +201,6 @@ class BaseRegularizedMLP(BaseEstimator):
                 "validation_fraction."
             ) from None
 
-    # -- names become objects -------------------------------------------------------------------
-    def _hidden_sizes(self):
-        sizes = self.hidden_layer_sizes
-        return (int(sizes),) if np.ndim(sizes) == 0 else tuple(int(size) for size in sizes)
-
-    def _problem(self, data, targets):
-        sizes = (data.X.shape[1], *self._hidden_sizes(), targets.n_outputs)
-        network = Network(sizes, ACTIVATIONS[self.activation], data.X.dtype)
-        scaling = 1.0 if self.alpha_scaling == "mean" else 1 / (data.mean_weight * data.n_rows)
-        penalties = self._penalties(sizes[0], len(sizes) - 1, scaling)
-        return Problem(
-            network,
-            targets.loss,
-            data,
-            penalties,
-            batch_rows=self._batch_size(data.n_rows),
-            output_unit=float(np.sqrt(np.mean(np.square(targets.spread)))),
-            loss_unit=targets.loss_unit,
-        )
-
-    def _batch_size(self, n_rows):
-        return min(200 if self.batch_size == "auto" else self.batch_size, n_rows)
-
-    def _penalties(self, n_features, n_layers, scaling):
-        """One bound penalty per weight matrix, None where nothing is penalised."""
-        alphas = _validation.check_layer_alphas(self.alpha, n_layers)
-        penalty = self.penalty
-        if isinstance(penalty, str):
-            ratio = penalty in ("elasticnet", "sparse_group_l1")
-            penalty = PENALTIES[penalty](**{"l1_ratio": self.l1_ratio} if ratio else {})
-        groups = None
-        if self.feature_groups is not None:
-            if not isinstance(penalty, GroupL1):
-                raise ValueError(
-                    f"feature_groups needs a group penalty, but penalty={self.penalty!r}: use "
-                    "'group_l1' or 'sparse_group_l1', or leave feature_groups=None."
-                )
-            groups = _validation.check_feature_groups(self.feature_groups, n_features)
-        if penalty is None:
-            return [None] * n_layers
-        return [
-            bind(penalty, alpha * scaling, groups if layer == 0 else None) if alpha else None
-            for layer, alpha in enumerate(alphas)
-        ]
-
-    def _solver_name(self, problem):
-        """The solver to use: "auto" takes lbfgs for the linear model, which is convex."""
-        supported = problem.terms() is not None
-        if self.solver == "auto":
-            return "lbfgs" if problem.convex and supported and not self.early_stopping else "adam"
-        if self.solver == "lbfgs" and not supported:
-            raise ValueError(
-                f"solver='lbfgs' needs a penalty that offers `terms`, and penalty={self.penalty!r} "
-                "has none: use solver='adam' or 'sgd', or implement `terms`."
-            )
-        return self.solver
-
-    def _rule(self, name):
-        if name == "sgd":
-            return _stochastic.Sgd(self.momentum, self.nesterovs_momentum)
-        return _stochastic.Adam(self.beta_1, self.beta_2, self.epsilon)
-
     # -- training -------------------------------------------------------------------------------
     def _start(self, problem, targets, rng, *, warm):
         """First iterate: the last fit's weights where `warm`, else the null model and noise."""
@@ -290,9 +217,9 @@ class BaseRegularizedMLP(BaseEstimator):
         shapes = [W.shape for W in self.coefs_]
         if shapes != network.shapes:
             raise ValueError(
-                f"warm_start=True continues from weights of shapes {shapes}, but hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r} and the data ask for {network.shapes}: set "
-                "warm_start=False or clone the estimator to start anew."
+                f"warm_start=True continues from weights of shapes {shapes}, but "
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} and the data ask for "
+                f"{network.shapes}: set warm_start=False or clone the estimator to start anew."
             )
         if targets.classes is not None and not np.array_equal(targets.classes, self.classes_):
             raise ValueError(
@@ -300,54 +227,49 @@ class BaseRegularizedMLP(BaseEstimator):
                 f"{targets.classes!r}: set warm_start=False or clone the estimator."
             )
 
-    def _load_state(self, name, rule, theta):
-        """Optimiser state left by warm_start or partial_fit, in the dtype of `theta`, or anew."""
-        state = rule.init(theta)
-        kept = getattr(self, "_optimizer", None)
-        if kept is not None and kept["solver"] == name:
+    def _minimize(self, problem, theta, history, rng):
+        """Run the solver; returns its result and, for stochastic ones, the optimiser's state."""
+        name = solver_name(self, problem)
+        with np.errstate(all="ignore"):  # non-finite values are caught as such
+            if name == "lbfgs":
+                limits = dict(tol=self.tol, max_iter=self.max_iter, max_fun=self.max_fun)
+                return _lbfgs.minimize(problem, theta, history, **limits), None
+            warm = self.warm_start and hasattr(self, "coefs_")
+            trainer = self._trainer(name, problem, theta, continued=warm)
+            schedule = _stochastic.Schedule(
+                self.learning_rate,
+                self.learning_rate_init,
+                self.max_iter,
+                n_rows=problem.n_rows,
+                power_t=self.power_t,
+            )
+            result = _stochastic.minimize(
+                trainer,
+                schedule,
+                history,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+                rng=rng if self.shuffle else None,
+                tolerance=np.inf if warm else UNDERTRAINED * problem.certificate(theta)[2],
+            )
+        return result, {"solver": name, **trainer.state}
+
+    def _trainer(self, name, problem, theta, *, continued):
+        """A trainer with a new optimiser's state or, `continued`, the kept one."""
+        rule = update_rule(self, name)
+        state, kept = rule.init(theta), getattr(self, "_optimizer", None)
+        if continued and kept is not None and kept["solver"] == name:
             for key in state:
-                state[key] = (
-                    kept[key].astype(theta.dtype) if np.ndim(kept[key]) else kept[key]
-                )
-        return state
+                state[key] = kept[key].astype(theta.dtype) if np.ndim(kept[key]) else kept[key]
+        return _stochastic.Trainer(problem, theta, rule, state, batch_rows(self, problem.n_rows))
 
     def _keep_state(self, state, rng):
+        """Keep what only a warm start or partial_fit reads again."""
         for name in ("_optimizer", "_generator"):
             vars(self).pop(name, None)
         if state is not None:
             self._optimizer, self._generator = state, rng.bit_generator.state
-
-    def _minimize(self, problem, theta, history, rng):
-        """Run the solver; returns its result and, for stochastic ones, the optimiser's state."""
-        name = self._solver_name(problem)
-        with np.errstate(all="ignore"):  # non-finite values are caught as such
-            if name == "lbfgs":
-                return _lbfgs.minimize(
-                    problem, theta, history, tol=self.tol, max_iter=self.max_iter,
-                    max_fun=self.max_fun,
-                ), None  # fmt: skip
-            rule = self._rule(name)
-            warm = self.warm_start and hasattr(self, "coefs_")
-            state = self._load_state(name, rule, theta) if warm else rule.init(theta)
-            tolerance = np.inf if warm else UNDERTRAINED * problem.certificate(theta)[2]
-            result = _stochastic.minimize(
-                problem,
-                theta,
-                rule,
-                state,
-                _stochastic.Schedule(
-                    self.learning_rate, self.learning_rate_init, self.max_iter, self.power_t
-                ),
-                history,
-                batch_size=self._batch_size(problem.n_rows),
-                max_iter=self.max_iter,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
-                shuffle=self.shuffle,
-                rng=rng,
-                tolerance=tolerance,
-            )
-            return result, {"solver": name, **state}
 
     def _store(self, problem, targets, result, history):
         """Turn the flat vector into fitted attributes, with the certificate of the full data."""
@@ -382,6 +304,7 @@ class BaseRegularizedMLP(BaseEstimator):
         self.out_activation_ = targets.out_activation
         if targets.classes is not None:
             self.classes_ = targets.classes
+
     # -- partial_fit ----------------------------------------------------------------------------
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch of proximal steps at a constant rate over the rows given."""
@@ -393,46 +316,33 @@ class BaseRegularizedMLP(BaseEstimator):
             known = classes if first else getattr(self, "classes_", None)
             targets = self._encode(y, sample_weight, known)
             weight = self._loss_weights(targets, sample_weight, X.dtype)
-            problem = self._problem(Data(X, targets.values, weight), targets)
-            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+            problem = build_problem(self, Data(X, targets.values, weight), targets)
+            rng = self._rng()
             theta = self._start(problem, targets, rng, warm=not first)
             if hasattr(self, "_generator"):
                 rng.bit_generator.state = self._generator
             name = "sgd" if self.solver == "sgd" else "adam"
-            rule = self._rule(name)
-            state = self._load_state(name, rule, theta)
-            order, gradient = np.arange(problem.n_rows), np.empty_like(theta)
-            if self.shuffle:
-                rng.shuffle(order)
-            try:
-                with np.errstate(all="ignore"):
-                    self.loss_ = _stochastic.run_epoch(
-                        problem,
-                        theta,
-                        rule,
-                        state,
-                        order,
-                        self._batch_size(problem.n_rows),
-                        gradient,
-                        lambda part, rows: self.learning_rate_init,
-                    )
-                    self.objective_ = self.loss_ + problem.penalty_value(theta)
-                if not np.isfinite(self.objective_):
-                    raise NonFiniteError(1)
-            except NonFiniteError as error:
-                raise ValueError(self._explain(error, X, y)) from None
+            trainer = self._trainer(name, problem, theta, continued=True)
+            with np.errstate(all="ignore"):
+                self.loss_ = trainer.epoch(
+                    lambda time: self.learning_rate_init, rng=rng if self.shuffle else None
+                )
+                self.objective_ = self.loss_ + problem.penalty_value(theta)
+            if not np.isfinite(self.objective_):
+                raise ValueError(self._explain(NonFiniteError(1), X, y))
             self._store_weights(problem.network, targets, theta)
-            self._keep_state({"solver": name, **state}, rng)
-            self.n_iter_ = getattr(self, "n_iter_", 0) + 1
-            self.t_ = getattr(self, "t_", 0) + problem.n_rows
-            self.best_loss_ = min(getattr(self, "best_loss_", np.inf), self.loss_)
-            for curve, value in (
-                ("loss_curve_", self.loss_),
-                ("objective_curve_", self.objective_),
-            ):
-                setattr(self, curve, [*getattr(self, curve, []), value][-LOSS_CURVE_CALLS:])
-            vars(self).pop("stationarity_", None)
+            self._keep_state({"solver": name, **trainer.state}, rng)
+            self._count_call(problem.n_rows)
         return self
+
+    def _count_call(self, n_rows):
+        """Bring the attributes that accumulate over calls of partial_fit up to date."""
+        self.n_iter_ = getattr(self, "n_iter_", 0) + 1
+        self.t_ = getattr(self, "t_", 0) + n_rows
+        self.best_loss_ = min(getattr(self, "best_loss_", np.inf), self.loss_)
+        for curve, value in (("loss_curve_", self.loss_), ("objective_curve_", self.objective_)):
+            setattr(self, curve, [*getattr(self, curve, []), value][-LOSS_CURVE_CALLS:])
+        vars(self).pop("stationarity_", None)
 
     # -- messages -------------------------------------------------------------------------------
     def _scorer(self, problem, targets, validation, given):
@@ -496,9 +406,7 @@ class BaseRegularizedMLP(BaseEstimator):
         """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
         check_is_fitted(self, "coefs_")
         dtype = self.coefs_[0].dtype
-        X = validate_data(
-            self, X, reset=False, accept_sparse="csr", dtype=(np.float64, np.float32)
-        )
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=(np.float64, np.float32))
         raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
         activation = ACTIVATIONS[self.activation]
         for rows in gen_batches(X.shape[0], BLOCK_ROWS):

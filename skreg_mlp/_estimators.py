@@ -6,11 +6,213 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skreg_mlp._base import BaseRegularizedMLP, Targets, _offers_partial_fit
+from skreg_mlp._base import BaseRegularizedMLP, _offers_partial_fit
 from skreg_mlp._losses import BinaryLogLoss, MultinomialLogLoss, regression_loss, units
+from skreg_mlp._setup import Targets
 
 
 class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
+    """Multi-layer perceptron classifier with sparse penalties and a certificate.
+
+    It minimises::
+
+        sum_i s_i loss(y_i, f(x_i)) / sum_i s_i + sum_l alpha_l penalty(W_l)
+
+    with s the sample weights times the class weights, log-loss of a softmax output (one logistic
+    output for two classes, the sum of the binary losses for multilabel y), and intercepts free of
+    penalty. Zeros are exact; every solver minimises this objective, whatever the batch size.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(100,)
+        Units of each hidden layer; ``()`` is penalised logistic regression.
+
+    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
+            "gelu"}, default="relu"
+        Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` is an upper
+        bound at points on a kink; with the smooth ones ``solver="lbfgs"`` reaches any ``tol``.
+
+    penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1"}, Penalty or None, \
+            default="l2"
+        Penalty of every weight matrix. "l1" zeros single weights; "group_l1" drops whole inputs and
+        hidden units (the groups are the rows of each matrix: the outgoing weights of one unit);
+        "sparse_group_l1" does both. An instance of a class in `skreg_mlp.penalties`, or of a
+        subclass of your own, keeps its constants but takes its strength from `alpha`.
+
+    alpha : float or sequence of float, default=1e-4
+        Strength of the penalty, at least 0; one for all weight matrices, or one each.
+
+    l1_ratio : float, default=0.5
+        Share of the l1 term in "elasticnet" and "sparse_group_l1", between 0 and 1.
+
+    feature_groups : array-like of shape (n_features,), optional
+        A label for each feature: features of one label form one group of the first layer under a
+        group penalty, e.g. the one-hot columns of one category.
+
+    alpha_scaling : {"mean", "sum"}, default="mean"
+        Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the
+        number of rows, or against the sum of the losses.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class in the loss; "balanced" is n / (n_classes n_c), counted in sample
+        weights. Not for multilabel y.
+
+    solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
+        All minimise the same objective. "lbfgs" is full-batch and deterministic, and stops when
+        ``stationarity_`` is at most `tol`. "adam" and "sgd" take proximal steps on mini-batches.
+        "auto" is "lbfgs" without hidden layers, where the problem is convex, unless
+        `early_stopping` is set; otherwise "adam".
+
+    batch_size : int or "auto", default="auto"
+        Rows per step of "adam" and "sgd"; "auto" is min(200, n_samples). As many as there are rows
+        or more means full-batch steps.
+
+    learning_rate : {"cosine", "constant", "invscaling", "adaptive"}, default="cosine"
+        Schedule of the step. "cosine" falls to zero over `max_iter` epochs; "invscaling" divides by
+        t ** power_t after t rows; "adaptive" divides by 5 whenever patience runs out. All end with
+        small steps, which is what makes the zeros final: once patience is exhausted, or over the
+        last tenth of `max_iter`, the rate falls to zero.
+
+    learning_rate_init : float, default=1e-3
+        Step at the start, for targets of unit spread: it needs no change when y is rescaled.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1).
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the two running means of "adam", in [0, 1).
+
+    epsilon : float, default=1e-8
+        Positive constant in the denominator of "adam".
+
+    max_iter : int, default=200
+        Largest number of epochs ("adam", "sgd") or iterations ("lbfgs").
+
+    max_fun : int, default=15000
+        Largest number of passes over the data of "lbfgs".
+
+    tol : float, default=1e-4
+        Bound on ``stationarity_`` for "lbfgs". For the others, the improvement of the objective (of
+        the validation score when stopping early) that counts as progress.
+
+    n_iter_no_change : int, default=10
+        Patience: epochs without progress before the final small steps.
+
+    early_stopping : bool, default=False
+        Whether to stop on a validation score and to restore the best epoch. The validation data are
+        ``X_val`` and ``y_val`` of `fit`, or else a share of the rows.
+
+    validation_fraction : float, default=0.1
+        Share of the rows held out, by class, when stopping early without ``X_val``.
+
+    scoring : str or callable, default="loss"
+        What `early_stopping` and ``validation_scores_`` use: the loss, with its sign turned so that
+        higher is better, the name of a scikit-learn scorer, or ``scorer(estimator, X, y)``.
+
+    shuffle : bool, default=True
+        Whether to draw the rows of the batches anew in each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights of the last fit, with a new schedule. With hidden
+        layers, follow a path of alphas upwards: from zero weights no solver moves.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the batches and the validation split.
+
+    verbose : int, default=0
+        Whether to print the objective, the loss and the parameters left after each iteration.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Weight matrices of shape (fan_in, fan_out) and intercepts of each layer, in the dtype of X.
+        Predictions read them, whoever sets them.
+
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted; the indices of the labels for multilabel y.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X has string names for all of them.
+
+    n_layers_, n_outputs_ : int
+        Number of layers, input and output included, and of outputs.
+
+    out_activation_ : str
+        Link of the outputs: "softmax" or "logistic".
+
+    n_iter_ : int
+        Epochs or iterations run; after `partial_fit`, the number of its calls.
+
+    t_ : int
+        Number of rows seen in training.
+
+    loss_, objective_ : float
+        Mean training loss without the penalty, and with it.
+
+    stationarity_ : float
+        Largest entry of the least-norm subgradient of the objective on all training data: 0 exactly
+        at a stationary point. Not set by `partial_fit`; nan after an interrupt.
+
+    best_loss_ : float
+        Least entry of ``loss_curve_``.
+
+    loss_curve_, objective_curve_ : list of float
+        Loss and objective after each epoch or iteration. For "adam" and "sgd" the loss is the mean
+        of the losses met on the way through the epoch.
+
+    validation_scores_, best_validation_score_ : list of float, float, or None
+        Validation score after each epoch or iteration, and the best of them.
+
+    n_nonzero_, sparsity_ : int, float
+        Number of non-zero weights, and share of zero weights.
+
+    selected_features_, n_selected_features_ : ndarray of shape (n_features_in_,), int
+        Mask of the features with a non-zero path to an output, and their number.
+
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Euclidean norm of each feature's outgoing weights, exactly 0 where it is not selected, so
+        that `SelectFromModel` works: with its default threshold for "l1", with
+        ``threshold=1e-10`` otherwise.
+
+    See Also
+    --------
+    RegularizedMLPRegressor : The same for continuous targets.
+
+    References
+    ----------
+    Tibshirani (1996), Regression shrinkage and selection via the lasso; Yuan and Lin (2006), Model
+    selection and estimation in regression with grouped variables; Yun, Lozano and Yang (2021),
+    Adaptive proximal gradient methods for structured neural networks.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg_mlp import RegularizedMLPClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(
+    ...     StandardScaler(),
+    ...     RegularizedMLPClassifier(
+    ...         (10,), activation="tanh", penalty="l1", alpha=0.01, solver="lbfgs", random_state=0
+    ...     ),
+    ... ).fit(X, y)
+    >>> mlp = model[-1]
+    >>> bool(mlp.stationarity_ <= mlp.tol), bool(mlp.sparsity_ > 0.9)
+    (True, True)
+    >>> bool(model.score(X, y) > 0.97)
+    True
+    """
+
     _y_numeric = False
 
     def __init__(
@@ -93,7 +295,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         classes = np.unique(y) if classes is None else np.unique(classes)
         if len(classes) < 2:
             raise ValueError(
-                f"y needs samples of at least 2 classes, but it holds only one class: {classes[0]!r}."
+                "y needs samples of at least 2 classes, but it holds only one class: "
+                f"{classes[0]!r}."
             )
         codes = np.searchsorted(classes, y)
         known = codes < len(classes)
@@ -269,6 +472,208 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
 
 
 class RegularizedMLPRegressor(RegressorMixin, BaseRegularizedMLP):
+    """Multi-layer perceptron regressor with sparse penalties and a certificate.
+
+    It minimises::
+
+        sum_i s_i loss(y_i, f(x_i)) / sum_i s_i + sum_l alpha_l penalty(W_l)
+
+    with s the sample weights, losses summed over outputs, and intercepts free of penalty. Zeros are
+    exact; every solver minimises this objective, whatever the batch size.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(100,)
+        Units of each hidden layer; ``()`` is the penalised (generalised) linear model.
+
+    loss : {"squared_error", "huber", "poisson", "gamma", "quantile"}, default="squared_error"
+        Half the squared error; Huber's loss; half the deviance with log link for counts (y >= 0) or
+        for positive targets (y > 0); the pinball loss, rounded off over 1e-3 of the mean absolute
+        deviation of y from its quantile, so that it is smooth.
+
+    quantile : float, default=0.5
+        Level of ``loss="quantile"``, inside (0, 1).
+
+    huber_delta : float, default=1.35
+        Residual from which ``loss="huber"`` is linear, in the units of y.
+
+    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
+            "gelu"}, default="relu"
+        Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` is an upper
+        bound at points on a kink; with the smooth ones ``solver="lbfgs"`` reaches any ``tol``.
+
+    penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1"}, Penalty or None, \
+            default="l2"
+        Penalty of every weight matrix. "l1" zeros single weights; "group_l1" drops whole inputs and
+        hidden units (the groups are the rows of each matrix: the outgoing weights of one unit);
+        "sparse_group_l1" does both. An instance of a class in `skreg_mlp.penalties`, or of a
+        subclass of your own, keeps its constants but takes its strength from `alpha`.
+
+    alpha : float or sequence of float, default=1e-4
+        Strength of the penalty, at least 0; one for all weight matrices, or one each.
+
+    l1_ratio : float, default=0.5
+        Share of the l1 term in "elasticnet" and "sparse_group_l1", between 0 and 1.
+
+    feature_groups : array-like of shape (n_features,), optional
+        A label for each feature: features of one label form one group of the first layer under a
+        group penalty, e.g. the one-hot columns of one category.
+
+    alpha_scaling : {"mean", "sum"}, default="mean"
+        Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the
+        number of rows, or against the sum of the losses.
+
+    solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
+        All minimise the same objective. "lbfgs" is full-batch and deterministic, and stops when
+        ``stationarity_`` is at most `tol`. "adam" and "sgd" take proximal steps on mini-batches.
+        "auto" is "lbfgs" without hidden layers, where the problem is convex, unless
+        `early_stopping` is set; otherwise "adam".
+
+    batch_size : int or "auto", default="auto"
+        Rows per step of "adam" and "sgd"; "auto" is min(200, n_samples). As many as there are rows
+        or more means full-batch steps.
+
+    learning_rate : {"cosine", "constant", "invscaling", "adaptive"}, default="cosine"
+        Schedule of the step. "cosine" falls to zero over `max_iter` epochs; "invscaling" divides by
+        t ** power_t after t rows; "adaptive" divides by 5 whenever patience runs out. All end with
+        small steps, which is what makes the zeros final: once patience is exhausted, or over the
+        last tenth of `max_iter`, the rate falls to zero.
+
+    learning_rate_init : float, default=1e-3
+        Step at the start, for targets of unit spread: it needs no change when y is rescaled.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1).
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the two running means of "adam", in [0, 1).
+
+    epsilon : float, default=1e-8
+        Positive constant in the denominator of "adam".
+
+    max_iter : int, default=200
+        Largest number of epochs ("adam", "sgd") or iterations ("lbfgs").
+
+    max_fun : int, default=15000
+        Largest number of passes over the data of "lbfgs".
+
+    tol : float, default=1e-4
+        Bound on ``stationarity_`` for "lbfgs". For the others, the improvement of the objective (of
+        the validation score when stopping early) that counts as progress.
+
+    n_iter_no_change : int, default=10
+        Patience: epochs without progress before the final small steps.
+
+    early_stopping : bool, default=False
+        Whether to stop on a validation score and to restore the best epoch. The validation data are
+        ``X_val`` and ``y_val`` of `fit`, or else a share of the rows.
+
+    validation_fraction : float, default=0.1
+        Share of the rows held out when stopping early without ``X_val``.
+
+    scoring : str or callable, default="loss"
+        What `early_stopping` and ``validation_scores_`` use: the loss, with its sign turned so that
+        higher is better, the name of a scikit-learn scorer, or ``scorer(estimator, X, y)``.
+
+    shuffle : bool, default=True
+        Whether to draw the rows of the batches anew in each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights of the last fit, with a new schedule. With hidden
+        layers, follow a path of alphas upwards: from zero weights no solver moves.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the batches and the validation split.
+
+    verbose : int, default=0
+        Whether to print the objective, the loss and the parameters left after each iteration.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Weight matrices of shape (fan_in, fan_out) and intercepts of each layer, in the dtype of X.
+        Predictions read them, whoever sets them.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X has string names for all of them.
+
+    n_layers_, n_outputs_ : int
+        Number of layers, input and output included, and of outputs.
+
+    out_activation_ : str
+        Link of the outputs: "identity", or "exp" for the losses with log link.
+
+    n_iter_ : int
+        Epochs or iterations run; after `partial_fit`, the number of its calls.
+
+    t_ : int
+        Number of rows seen in training.
+
+    loss_, objective_ : float
+        Mean training loss without the penalty, and with it.
+
+    stationarity_ : float
+        Largest entry of the least-norm subgradient of the objective on all training data: 0 exactly
+        at a stationary point. Not set by `partial_fit`; nan after an interrupt.
+
+    best_loss_ : float
+        Least entry of ``loss_curve_``.
+
+    loss_curve_, objective_curve_ : list of float
+        Loss and objective after each epoch or iteration. For "adam" and "sgd" the loss is the mean
+        of the losses met on the way through the epoch.
+
+    validation_scores_, best_validation_score_ : list of float, float, or None
+        Validation score after each epoch or iteration, and the best of them.
+
+    n_nonzero_, sparsity_ : int, float
+        Number of non-zero weights, and share of zero weights.
+
+    selected_features_, n_selected_features_ : ndarray of shape (n_features_in_,), int
+        Mask of the features with a non-zero path to an output, and their number.
+
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Euclidean norm of each feature's outgoing weights, exactly 0 where it is not selected, so
+        that `SelectFromModel` works: with its default threshold for "l1", with
+        ``threshold=1e-10`` otherwise.
+
+    See Also
+    --------
+    RegularizedMLPClassifier : The same for classes.
+
+    References
+    ----------
+    Tibshirani (1996), Regression shrinkage and selection via the lasso; Yuan and Lin (2006), Model
+    selection and estimation in regression with grouped variables; Yun, Lozano and Yang (2021),
+    Adaptive proximal gradient methods for structured neural networks.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg_mlp import RegularizedMLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(
+    ...     StandardScaler(),
+    ...     RegularizedMLPRegressor(
+    ...         (10,), activation="tanh", penalty="group_l1", alpha=2.0, solver="lbfgs",
+    ...         max_iter=2000, tol=1e-3, random_state=0,
+    ...     ),
+    ... ).fit(X, y)
+    >>> bool(model[-1].stationarity_ <= 1e-3), bool(model.score(X, y) > 0.4)
+    (True, True)
+    """
+
     _y_numeric = True
 
     def __init__(

@@ -184,7 +184,7 @@ def check_weights(sample_weight, X, name="sample_weight"):
             "be ignored the weight 0."
         )
     if not weights.sum(dtype=np.float64) > 0:
-        raise ValueError(f"{name} is zero for every row, so that none counts; give a row a positive weight.")
+        raise ValueError(f"{name} is zero for every row; give at least one a positive weight.")
     return weights
 
 

@@ -19,7 +19,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-__all__ = ["Penalty", "Terms", "L1", "L2", "ElasticNet", "GroupL1", "SparseGroupL1"]
+__all__ = ["L1", "L2", "ElasticNet", "GroupL1", "Penalty", "SparseGroupL1", "Terms"]
 
 
 class Terms(NamedTuple):
@@ -40,7 +40,10 @@ class Terms(NamedTuple):
 # --------------------------------------------------------------------------------------------
 def soft_threshold(v, threshold):
     """Solve min_w 1/2 (w - v)^2 + threshold abs(w), element by element."""
-    return v - np.clip(v, -threshold, threshold)
+    clipped = np.negative(threshold, out=np.empty_like(v))
+    np.maximum(clipped, v, out=clipped)
+    np.minimum(clipped, threshold, out=clipped)
+    return np.subtract(v, clipped, out=clipped)
 
 
 def _group_sums(values, groups):
@@ -98,12 +101,8 @@ def _group_soft_threshold_diagonal(V, threshold, groups):
         scale = _to_rows(q, groups) + threshold
         terms = np.divide(V, scale, out=np.zeros_like(V), where=scale > 0) ** 2
         squared = _group_sums(terms, groups)
-        slope = _group_sums(
-            np.divide(terms, scale, out=np.zeros_like(V), where=scale > 0), groups
-        )
-        gain = np.divide(
-            squared * (np.sqrt(squared) - 1), slope, out=np.zeros_like(q), where=alive
-        )
+        slope = _group_sums(np.divide(terms, scale, out=np.zeros_like(V), where=scale > 0), groups)
+        gain = np.divide(squared * (np.sqrt(squared) - 1), slope, out=np.zeros_like(q), where=alive)
         q += gain
         if np.all(np.abs(gain) <= tolerance * q):
             break

@@ -18,7 +18,6 @@ from scipy import optimize
 
 from skreg_mlp._solvers._result import NonFiniteError, Result
 
-MEMORY = 50  # pairs kept by L-BFGS
 MAX_LINE_SEARCH = 50
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
@@ -92,7 +91,7 @@ class Objective:
                 bounds=stage.bounds,
                 callback=accept,
                 options=dict(
-                    maxcor=MEMORY,
+                    maxcor=stage.memory,
                     ftol=0,
                     gtol=tol,
                     maxls=MAX_LINE_SEARCH,
@@ -112,6 +111,8 @@ class Objective:
 
 class Lifted:
     """Minimise over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
+
+    memory = 30  # pairs kept by L-BFGS
 
     def __init__(self, terms, theta, active):
         self._active, self._n = np.flatnonzero(active), len(theta)
@@ -185,6 +186,8 @@ class Lifted:
 
 class Restricted:
     """Minimise the objective over the weights `support`, those under l1 held to their sign."""
+
+    memory = 100  # more pairs, fewer iterations on the flat valleys of wide networks
 
     def __init__(self, terms, theta, support):
         self._support, self._n = np.flatnonzero(support), len(theta)

@@ -13,6 +13,7 @@ from skreg_mlp._solvers._result import NonFiniteError, Result
 
 ANNEAL_SHARE = 0.1  # of max_iter: length of the final anneal
 SMALL_RATE = 0.01  # of the initial rate: a plateau at such a step needs no further anneal
+REMEDY = "it is far from a minimum; raise max_iter or learning_rate_init, or scale the data."
 ADAPTIVE_FLOOR = 1e-6  # rate at which "adaptive" gives up, as in scikit-learn
 
 
@@ -86,140 +87,129 @@ class Adam:
 
 
 class Schedule:
-    """Learning rate against time, with a final anneal to zero.
+    """Learning rate against time, in epochs, with a final anneal to zero.
 
     A constant step never settles on a support, so every schedule ends with small steps: the cosine
     by itself, the others over the last tenth of the epochs, and all of them over as many epochs as
     that once patience is exhausted.
     """
 
-    def __init__(self, kind, rate, max_iter, power_t=0.5):
-        self._kind, self._initial, self._power_t = kind, rate, power_t
+    def __init__(self, kind, rate, max_iter, *, n_rows, power_t=0.5):
+        self._kind, self._initial, self._power_t, self._n_rows = kind, rate, power_t, n_rows
         self._rate, self._end = rate, max_iter
         self._anneal_length = max(1, ceil(ANNEAL_SHARE * max_iter))
         self._anneal_start = 0 if kind == "cosine" else max_iter - self._anneal_length
         self._anneal_rate = rate if kind == "cosine" else None
         self.annealing = False
 
-    def rate(self, epoch, n_seen):
-        """The rate at time `epoch` (a fraction of epochs), after `n_seen` rows."""
-        if epoch >= self._anneal_start:
-            if self._anneal_rate is None:
-                self._anneal_rate = self._base(n_seen)
-            done = (epoch - self._anneal_start) / (self._end - self._anneal_start)
-            return self._anneal_rate * 0.5 * (1 + cos(pi * min(done, 1.0)))
-        return self._base(n_seen)
+    def rate(self, time):
+        """The rate after `time` epochs, a fraction."""
+        if time < self._anneal_start:
+            return self._base(time)
+        if self._anneal_rate is None:
+            self._anneal_rate = self._base(time)
+        done = (time - self._anneal_start) / (self._end - self._anneal_start)
+        return self._anneal_rate * 0.5 * (1 + cos(pi * min(done, 1.0)))
 
-    def _base(self, n_seen):
+    def _base(self, time):
         if self._kind == "invscaling":
-            return self._initial / (n_seen + 1) ** self._power_t
+            return self._initial / (time * self._n_rows + 1) ** self._power_t
         return self._rate
 
-    def plateau(self, epoch, n_seen):
-        """React to exhausted patience after `epoch` epochs; returns whether to stop now."""
+    def plateau(self, time):
+        """React to exhausted patience; returns whether to stop at once."""
         if self.annealing:
             return False
         if self._kind == "adaptive" and self._rate > ADAPTIVE_FLOOR:
             self._rate /= 5
             return False
-        self._anneal_rate = self.rate(epoch, n_seen)
-        self._anneal_start, self._end = epoch, min(self._end, epoch + self._anneal_length)
+        self._anneal_rate = self.rate(time)
+        self._anneal_start, self._end = time, min(self._end, time + self._anneal_length)
         self.annealing = True
-        return self._end <= epoch or self._anneal_rate <= SMALL_RATE * self._initial
+        return self._anneal_rate <= SMALL_RATE * self._initial
 
-    def finished(self, epoch):
-        return epoch >= self._end
+    def finished(self, time):
+        return time >= self._end
 
 
-def run_epoch(problem, theta, rule, state, order, batch_size, gradient, rate):
-    """One pass over the rows in the order given; returns the mean loss met on the way."""
-    n, total = len(order), 0.0
-    if batch_size >= n:
-        total = problem.loss_and_gradient(theta, gradient)
-        rule.step(problem, theta, gradient, state, rate(0.0, 0))
-        return total
-    for start in range(0, n, batch_size):
-        rows = order[start : start + batch_size]
-        loss = problem.batch_loss_and_gradient(theta, rows, gradient, len(rows))
-        rule.step(problem, theta, gradient, state, rate(start / n, start))
-        total += loss * len(rows)
-    return total / n
+class Trainer:
+    """What an epoch changes: theta and the optimiser's state, both in place."""
+
+    def __init__(self, problem, theta, rule, state, batch_size):
+        self.problem, self.theta, self.rule, self.state = problem, theta, rule, state
+        self._batch_size = batch_size
+        self._order = np.arange(problem.n_rows)
+        self._gradient = np.empty_like(theta)
+
+    def epoch(self, rate, time=0, rng=None):
+        """One pass over the rows, shuffled by `rng`; returns the mean loss met on the way.
+
+        `rate` gives the learning rate as a function of time, `time` being that of the start.
+        """
+        n, total = len(self._order), 0.0
+        if self._batch_size >= n:
+            total = self.problem.loss_and_gradient(self.theta, self._gradient)
+            self.rule.step(self.problem, self.theta, self._gradient, self.state, rate(time))
+            return total
+        if rng is not None:
+            rng.shuffle(self._order)
+        for start in range(0, n, self._batch_size):
+            rows = self._order[start : start + self._batch_size]
+            loss = self.problem.batch_loss_and_gradient(self.theta, rows, self._gradient, len(rows))
+            self.rule.step(
+                self.problem, self.theta, self._gradient, self.state, rate(time + start / n)
+            )
+            total += loss * len(rows)
+        self._flush()
+        return total / n
+
+    def _flush(self):
+        """Zero the subnormal remains of dead weights' means: arithmetic on them is slow."""
+        for values in self.state.values():
+            if np.ndim(values):
+                values[np.abs(values) < np.finfo(values.dtype).tiny] = 0
+
+    def snapshot(self):
+        return self.theta.copy(), {k: np.copy(v) for k, v in self.state.items()}
+
+    def restore(self, snapshot):
+        self.theta[...] = snapshot[0]
+        for key, value in snapshot[1].items():
+            self.state[key] = value.copy() if value.ndim else int(value)
 
 
 def minimize(
-    problem,
-    theta,
-    rule,
-    state,
-    schedule,
-    history,
-    *,
-    batch_size,
-    max_iter,
-    tol,
-    n_iter_no_change,
-    shuffle,
-    rng,
-    tolerance=np.inf,
+    trainer, schedule, history, *, max_iter, tol, n_iter_no_change, rng=None, tolerance=np.inf
 ):
-    """Run epochs until the schedule ends; theta and state are updated in place.
+    """Run epochs until the schedule ends; `rng` shuffles the rows (None: never).
 
     Patience is exhausted after `n_iter_no_change` epochs that lower the objective by less than
     `tol` (or, stopping early, do not raise the validation score by `tol`). The schedule then jumps
     to its final anneal, from the best iterate where a validation set says which that is.
+    `tolerance` is the stationarity above which a run cut short by max_iter deserves a warning.
     """
-    n, order = problem.n_rows, np.arange(problem.n_rows)
-    gradient = np.empty_like(theta)
-    best, waited, epoch, plateaued = np.inf, 0, 0, False
-
-    def snapshot():
-        return theta.copy(), {k: np.copy(v) if np.ndim(v) else v for k, v in state.items()}
-
-    def restore(best):
-        theta[...] = best[0]
-        for key, value in best[1].items():
-            if np.ndim(value):
-                state[key][...] = value
-            else:
-                state[key] = value
-
+    problem, theta = trainer.problem, trainer.theta
+    result = Result(theta, 0, f"max_iter={max_iter} reached", tolerance, REMEDY)
+    best, waited = np.inf, 0
     try:
-        while not schedule.finished(epoch):
-            if shuffle and batch_size < n:
-                rng.shuffle(order)
-            loss = run_epoch(
-                problem,
-                theta,
-                rule,
-                state,
-                order,
-                batch_size,
-                gradient,
-                lambda part, rows: schedule.rate(epoch + part, epoch * n + rows),
-            )
-            epoch += 1
+        while not schedule.finished(result.n_iter):
+            loss = trainer.epoch(schedule.rate, result.n_iter, rng)
+            result.n_iter += 1
             objective = loss + problem.penalty_value(theta)
             if not np.isfinite(objective):
-                raise NonFiniteError(epoch)
-            history.record(theta, loss, objective, snapshot)
+                raise NonFiniteError(result.n_iter)
+            history.record(theta, loss, objective, trainer.snapshot)
             waited = 0 if objective < best - tol else waited + 1
             best = min(best, objective)
             if history.exhausted if history.stop_early else waited >= n_iter_no_change:
-                plateaued, waited = True, 0
+                result.tolerance, waited = np.inf, 0
                 history.be_patient()
                 if history.stop_early and not schedule.annealing:
-                    restore(history.best)
-                if schedule.plateau(epoch, epoch * n):
+                    trainer.restore(history.best)
+                if schedule.plateau(result.n_iter):
                     break
     except KeyboardInterrupt:
-        return Result(theta, epoch, "interrupted", interrupted=True)
-    if history.stop_early:
-        restore(history.best)
-    return Result(
-        theta,
-        epoch,
-        f"max_iter={max_iter} reached",
-        tolerance=np.inf if plateaued else tolerance,
-        remedy="the model is far from a minimum; raise max_iter or learning_rate_init, or scale "
-        "the data.",
-    )
+        result.interrupted = True
+    if history.best is not None:
+        trainer.restore(history.best)
+    return result

@@ -1,0 +1,96 @@
+"""Names become objects, once: constructor parameters and encoded targets into a `Problem`."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg_mlp import _validation
+from skreg_mlp._activations import ACTIVATIONS
+from skreg_mlp._network import Network
+from skreg_mlp._problem import Problem
+from skreg_mlp._solvers import _stochastic
+from skreg_mlp.penalties import PENALTIES, GroupL1, bind
+
+AUTO_BATCH = 200
+
+
+class Targets(NamedTuple):
+    """Encoded y: what the loss reads, and what must be remembered to decode predictions."""
+
+    values: np.ndarray
+    loss: object
+    n_outputs: int
+    out_activation: str
+    classes: np.ndarray | None = None
+    spread: np.ndarray | float = 1.0  # of each output, in units of the raw scores
+    loss_unit: float = 1.0  # by which the loss exceeds that of targets of unit spread
+
+
+def layer_sizes(estimator, n_features, n_outputs):
+    hidden = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes, dtype=int))
+    return (n_features, *hidden.tolist(), n_outputs)
+
+
+def batch_rows(estimator, n_rows):
+    return min(AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size, n_rows)
+
+
+def build_problem(estimator, data, targets):
+    """The objective of `estimator` on `data`."""
+    sizes = layer_sizes(estimator, data.X.shape[1], targets.n_outputs)
+    network = Network(sizes, ACTIVATIONS[estimator.activation], data.X.dtype)
+    scaling = 1.0
+    if estimator.alpha_scaling == "sum":
+        scaling = 1 / (data.mean_weight * data.n_rows)
+    return Problem(
+        network,
+        targets.loss,
+        data,
+        build_penalties(estimator, network, scaling),
+        batch_rows=batch_rows(estimator, data.n_rows),
+        output_unit=float(np.sqrt(np.mean(np.square(targets.spread)))),
+        loss_unit=targets.loss_unit,
+    )
+
+
+def build_penalties(estimator, network, scaling):
+    """One bound penalty per weight matrix, None where nothing is penalised."""
+    n_layers, penalty, groups = len(network.shapes), estimator.penalty, None
+    alphas = _validation.check_layer_alphas(estimator.alpha, n_layers)
+    if isinstance(penalty, str):
+        has_ratio = penalty in ("elasticnet", "sparse_group_l1")
+        penalty = PENALTIES[penalty](**{"l1_ratio": estimator.l1_ratio} if has_ratio else {})
+    if estimator.feature_groups is not None:
+        if not isinstance(penalty, GroupL1):
+            raise ValueError(
+                f"feature_groups needs a group penalty, but penalty={estimator.penalty!r}: use "
+                "'group_l1' or 'sparse_group_l1', or leave feature_groups=None."
+            )
+        groups = _validation.check_feature_groups(estimator.feature_groups, network.sizes[0])
+    if penalty is None:
+        return [None] * n_layers
+    return [
+        bind(penalty, alpha * scaling, groups if layer == 0 else None) if alpha else None
+        for layer, alpha in enumerate(alphas)
+    ]
+
+
+def solver_name(estimator, problem):
+    """The solver to use: "auto" takes lbfgs for the linear model, which is convex."""
+    supported = problem.terms() is not None
+    if estimator.solver == "auto":
+        exact = problem.convex and supported and not estimator.early_stopping
+        return "lbfgs" if exact else "adam"
+    if estimator.solver == "lbfgs" and not supported:
+        raise ValueError(
+            f"solver='lbfgs' needs a penalty that offers `terms`, and "
+            f"penalty={estimator.penalty!r} has none: use solver='adam' or 'sgd', or implement "
+            "`terms`."
+        )
+    return estimator.solver
+
+
+def update_rule(estimator, name):
+    if name == "sgd":
+        return _stochastic.Sgd(estimator.momentum, estimator.nesterovs_momentum)
+    return _stochastic.Adam(estimator.beta_1, estimator.beta_2, estimator.epsilon)
