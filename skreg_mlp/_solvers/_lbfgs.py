@@ -22,6 +22,7 @@ MAX_LINE_SEARCH = 50
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 GATED_TOL = 1e-2  # of the least strength: gated groups approach zero without reaching it
+DWARFED = 1e6  # times the largest gradient: a penalty as strong leaves its weight at zero
 COLLAPSED = 1e-3  # of its norm at the start: a group that small wants to be dropped
 
 
@@ -42,6 +43,7 @@ class Objective:
         self.n_iter = self.n_fun = 0
         self.theta = theta.astype(np.float64)
         self._narrow, self._gradient = theta.copy(), np.empty_like(theta)
+        self._units = np.ones(len(theta)) if problem.units is None else problem.units.astype(float)
 
     def loss_and_gradient(self, theta):
         self.n_fun += 1
@@ -58,10 +60,14 @@ class Objective:
         return gradient, self.problem.subgradient(theta, gradient)
 
     def minimize(self, stage, tol):
-        """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`."""
-        seen = {}
+        """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`.
 
-        def value_and_gradient(x):
+        L-BFGS-B sees x / unit, so that its path does not depend on the units of the targets.
+        """
+        seen, unit = {}, stage.unit(self._units)
+
+        def value_and_gradient(z):
+            x = z * unit
             theta = stage.theta(x)
             loss, gradient = self.loss_and_gradient(theta)
             value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
@@ -71,9 +77,10 @@ class Objective:
                 # a wall, low enough for the line search to interpolate a useful shorter step
                 return seen["value"] + 10 * (1 + abs(seen["value"])), np.zeros_like(x)
             seen.update(value=value, loss=loss)
-            return value, gradient
+            return value, gradient * unit
 
-        def accept(x):
+        def accept(z):
+            x = z * unit
             self.n_iter += 1
             self.theta = stage.theta(x)
             self._record(seen["loss"])
@@ -85,7 +92,7 @@ class Objective:
         try:
             optimize.minimize(
                 value_and_gradient,
-                stage.start,
+                stage.start / unit,
                 jac=True,
                 method="L-BFGS-B",
                 bounds=stage.bounds,
@@ -93,7 +100,7 @@ class Objective:
                 options=dict(
                     maxcor=stage.memory,
                     ftol=0,
-                    gtol=tol,
+                    gtol=tol * min(1.0, unit.min()),
                     maxls=MAX_LINE_SEARCH,
                     maxiter=self.max_iter - self.n_iter,
                     maxfun=self.max_fun - self.n_fun,
@@ -156,6 +163,14 @@ class Lifted:
         theta[self._active] = self._gate(s) * w
         return theta
 
+    def unit(self, units):
+        """Scale of each variable: a gate and its group share that of their product."""
+        u = units[self._active]
+        s = np.ones(len(self._strength))
+        np.maximum.at(s, self._group, u[self._gated])
+        u[self._gated] = np.sqrt(u[self._gated])
+        return np.concatenate([u, u[self._split], np.sqrt(s)])
+
     def collapsed(self, x):
         return False
 
@@ -208,6 +223,9 @@ class Restricted:
         theta[self._support] = x
         return theta
 
+    def unit(self, units):
+        return units[self._support]
+
     def _norms(self, x):
         return np.sqrt(np.bincount(self._group, x[self._grouped] ** 2, len(self._strength)))
 
@@ -249,6 +267,25 @@ def _admit(objective, terms, theta, gradient):
     return theta
 
 
+def _crush(objective, terms, theta):
+    """Set the weights whose penalty dwarfs the loss by proximal gradient steps.
+
+    Two steps of length one put them at zero, or at -gradient / alpha under l2, to rounding, where
+    L-BFGS would have to square numbers as large as 1e300. Returns theta and the mask of them.
+    """
+    strength = terms.l1 + terms.l2
+    grouped = terms.group >= 0
+    strength[grouped] += terms.strength[terms.group[grouped]]
+    gradient = objective.loss_and_gradient(theta)[1]
+    dwarfed = strength > DWARFED * max(1.0, np.abs(gradient).max())
+    for _ in range(2 if dwarfed.any() else 0):
+        moved = theta - gradient
+        objective.problem.prox(moved, 1.0)
+        theta = np.where(dwarfed, moved, theta)
+        gradient = objective.loss_and_gradient(theta)[1]
+    return theta, dwarfed
+
+
 def _solve(objective, tol):
     """Alternate lifted and restricted problems until no subgradient entry exceeds `tol`."""
     problem, terms = objective.problem, objective.problem.terms()
@@ -261,7 +298,8 @@ def _solve(objective, tol):
         objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
     step, best, stalled = 1.0, np.inf, 0
     while stalled < MAX_STALLED:
-        theta = objective.theta
+        theta, dwarfed = _crush(objective, terms, objective.theta)
+        objective.theta = theta
         gradient, residual = objective.residual(theta)
         largest = np.abs(residual).max()
         if largest <= tol:
@@ -270,13 +308,14 @@ def _solve(objective, tol):
         best = min(best, largest)
         if not free.all():
             theta = _admit(objective, terms, theta, gradient)
-            active = free | (theta != 0) | (residual != 0)
+            active = (free | (theta != 0) | (residual != 0)) & ~dwarfed
             objective.minimize(Lifted(terms, theta, active), lifted_tol)
             lifted_tol = min(lifted_tol, max(0.1 * lifted_tol, 0.1 * tol))
             gradient = objective.loss_and_gradient(objective.theta)[1]
             theta = objective.theta = _drop(problem, objective.theta, gradient, step)
             step /= 2
-        objective.minimize(Restricted(terms, theta, free | (theta != 0)), 0.5 * tol)
+        support = (free | (theta != 0)) & ~dwarfed
+        objective.minimize(Restricted(terms, theta, support), 0.5 * tol)
 
 
 def minimize(problem, theta, history, *, tol, max_iter, max_fun):
