@@ -154,13 +154,19 @@ class BaseRegularizedMLP(BaseEstimator):
             validation = Data(X, targets.values, weight, held_out)
             given = X[held_out], y[held_out], None if weight is None else weight[held_out]
         data = Data(X, targets.values, weight, subset)
+        for rows, part in ((data, "training"), (validation, "validation")):
+            if rows is not None and rows.mean_weight == 0:
+                raise ValueError(
+                    f"Every {part} row has weight zero after sample_weight and class_weight: give "
+                    "some a positive weight, pass X_val and y_val, or change random_state."
+                )
         problem = build_problem(self, data, targets)
         theta = self._start(problem, targets, rng, warm=self.warm_start)
         history = History(
             score=validation and self._scorer(problem, targets, validation, given),
             stop_early=self.early_stopping,
             patience=self.n_iter_no_change,
-            tol=self.tol,
+            tol=self.tol * (targets.loss_unit if self.scoring == "loss" else 1.0),
             report=self._report if self.verbose else None,
         )
         try:
@@ -248,7 +254,7 @@ class BaseRegularizedMLP(BaseEstimator):
                 schedule,
                 history,
                 max_iter=self.max_iter,
-                tol=self.tol,
+                tol=self.tol * problem.loss_unit,
                 n_iter_no_change=self.n_iter_no_change,
                 rng=rng if self.shuffle else None,
                 tolerance=np.inf if warm else UNDERTRAINED * problem.certificate(theta)[2],
@@ -281,11 +287,11 @@ class BaseRegularizedMLP(BaseEstimator):
         self.t_ = result.n_iter * problem.n_rows
         self.loss_curve_ = history.loss_curve
         self.objective_curve_ = history.objective_curve
-        self.best_loss_ = min(history.loss_curve, default=np.nan)
         self.validation_scores_ = history.validation_scores
         self.best_validation_score_ = None
         if history.validation_scores:
             self.best_validation_score_ = history.best_score
+        self.best_loss_ = min(history.loss_curve, default=np.nan)
         if result.interrupted:
             self.loss_ = history.loss_curve[-1] if history.loss_curve else np.nan
             self.objective_ = history.objective_curve[-1] if history.loss_curve else np.nan

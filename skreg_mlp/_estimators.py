@@ -99,7 +99,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
 
     tol : float, default=1e-4
         Bound on ``stationarity_`` for "lbfgs". For the others, the improvement of the objective (of
-        the validation score when stopping early) that counts as progress.
+        the validation score when stopping early) that counts as progress, for targets of unit
+        spread.
 
     n_iter_no_change : int, default=10
         Patience: epochs without progress before the final small steps.
@@ -565,7 +566,8 @@ class RegularizedMLPRegressor(RegressorMixin, BaseRegularizedMLP):
 
     tol : float, default=1e-4
         Bound on ``stationarity_`` for "lbfgs". For the others, the improvement of the objective (of
-        the validation score when stopping early) that counts as progress.
+        the validation score when stopping early) that counts as progress, for targets of unit
+        spread.
 
     n_iter_no_change : int, default=10
         Patience: epochs without progress before the final small steps.

@@ -8,8 +8,7 @@ Every loss is a frozen object with
   whatever makes the sum a mean.
 * ``null_scores(y, weight)``: the constant scores that minimise (nearly, for huber) the loss, shape
   (n_outputs,): where the intercepts of the last layer start.
-* ``check(y)``: raises ValueError where ``y`` is outside the range of the loss.
-* ``predict(raw)`` (regression): the inverse link.
+* ``check(y)`` (regression): raises ValueError where ``y`` is outside the range of the loss.
 
 Losses are never negative, and zero where the prediction is perfect: poisson and gamma are half
 their deviance.
@@ -103,10 +102,7 @@ class _IdentityLink:
     scales_with_y = True
 
     def check(self, y):
-        pass
-
-    def predict(self, raw):
-        return raw
+        """Any y will do."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +163,10 @@ class Quantile(_IdentityLink):
 class _LogLink:
     scales_with_y = False
 
-    def predict(self, raw):
-        with np.errstate(over="ignore"):
-            return np.exp(raw)
-
     def null_scores(self, y, weight):
-        return np.log(_mean(y, weight))
+        mean = _mean(y, weight)
+        # counts that are all zero would start at minus infinity: half a count instead
+        return np.log(np.where(mean > 0, mean, 0.5 / (len(y) + 1)))
 
 
 @dataclass(frozen=True)
@@ -180,11 +174,10 @@ class Poisson(_LogLink):
     """Half the Poisson deviance with log link: exp(f) - y f + y log(y) - y."""
 
     def check(self, y):
-        if y.min() < 0 or not np.all(y.max(axis=0) > 0):
+        if y.min() < 0:
             raise ValueError(
-                "loss='poisson' needs y >= 0 with at least one value above 0 in each output; "
-                f"got values from {y.min():g} to {y.max():g}. Use loss='squared_error' or "
-                "'huber' for targets of any sign."
+                f"loss='poisson' needs y >= 0; got a smallest value of {y.min():g}. Use "
+                "loss='squared_error' or 'huber' for targets of any sign."
             )
 
     def value_and_gradient(self, raw, y, weight, delta):

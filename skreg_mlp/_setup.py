@@ -77,17 +77,19 @@ def build_penalties(estimator, network, scaling):
 
 def solver_name(estimator, problem):
     """The solver to use: "auto" takes lbfgs for the linear model, which is convex."""
+    if estimator.solver in ("adam", "sgd"):
+        return estimator.solver
     supported = problem.terms() is not None
     if estimator.solver == "auto":
         exact = problem.convex and supported and not estimator.early_stopping
         return "lbfgs" if exact else "adam"
-    if estimator.solver == "lbfgs" and not supported:
+    if not supported:
         raise ValueError(
             f"solver='lbfgs' needs a penalty that offers `terms`, and "
             f"penalty={estimator.penalty!r} has none: use solver='adam' or 'sgd', or implement "
             "`terms`."
         )
-    return estimator.solver
+    return "lbfgs"
 
 
 def update_rule(estimator, name):

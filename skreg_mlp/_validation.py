@@ -228,5 +228,5 @@ def warn_if_unscaled(X):
             f"{deviation[varying].max():.2g}: one alpha cannot mean the same for all of them. "
             f"Put sklearn.preprocessing.{scaler} before this estimator in a pipeline.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )

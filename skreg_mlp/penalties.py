@@ -95,7 +95,12 @@ def _group_soft_threshold_diagonal(V, threshold, groups):
     alive = _group_sums(ratio * ratio, groups) > 1
     if not alive.any():
         return np.zeros_like(V)
-    q = np.zeros_like(alive, dtype=V.dtype)
+    # with the largest step for all the root would be lower, and in closed form
+    largest = threshold.max(axis=1)
+    if groups is not None:
+        rows, largest = largest, np.zeros(len(alive), dtype=V.dtype)
+        np.maximum.at(largest, groups, rows)
+    q = np.maximum(_group_norms(V, groups) - largest, 0)
     tolerance = 4 * np.finfo(V.dtype).eps
     for _ in range(100):
         scale = _to_rows(q, groups) + threshold

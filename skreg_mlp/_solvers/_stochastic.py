@@ -37,9 +37,7 @@ class Sgd:
         gradient -= mean
         gradient *= weight
         mean += gradient
-        step = rate / ((1 - momentum) * problem.loss_unit)
-        if problem.units is not None:
-            step = step * problem.units * problem.units
+        step = self.step_size(problem, state, rate)
         if self.nesterov:  # one more averaging step towards g_k, g_k - mean being in `gradient`
             gradient *= (1 / weight - 1) * (1 - momentum)
             gradient += mean
@@ -48,6 +46,10 @@ class Sgd:
             np.multiply(mean, step, out=gradient)
         theta -= gradient
         problem.prox(theta, step)
+
+    def step_size(self, problem, state, rate):
+        step = rate / ((1 - self.momentum) * problem.loss_unit)
+        return step if problem.units is None else step * problem.units * problem.units
 
 
 class Adam:
@@ -61,11 +63,11 @@ class Adam:
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def init(self, theta):
-        self._square = np.empty_like(theta)
+        self._scratch = np.empty_like(theta)
         return {"n_steps": 0, "mean": np.zeros_like(theta), "square": np.zeros_like(theta)}
 
     def step(self, problem, theta, gradient, state, rate):
-        mean, square, scratch = state["mean"], state["square"], self._square
+        mean, square, scratch = state["mean"], state["square"], self._scratch
         state["n_steps"] = k = state["n_steps"] + 1
         # bias-corrected means: m_k = m_{k-1} + w_k (g_k - m_{k-1}), w_k = (1 - b) / (1 - b^k)
         np.multiply(gradient, gradient, out=scratch)
@@ -76,14 +78,18 @@ class Adam:
         gradient -= mean
         gradient *= (1 - self.beta_1) / (1 - self.beta_1**k)
         mean += gradient
-        step = np.sqrt(square, out=scratch)
+        step = self.step_size(problem, state, rate)
+        np.multiply(step, mean, out=gradient)
+        theta -= gradient
+        problem.prox(theta, step)
+
+    def step_size(self, problem, state, rate):
+        step = np.sqrt(state["square"], out=self._scratch)
         step += self.epsilon
         np.divide(rate, step, out=step)
         if problem.units is not None:
             step *= problem.units
-        np.multiply(step, mean, out=gradient)
-        theta -= gradient
-        problem.prox(theta, step)
+        return step
 
 
 class Schedule:
@@ -95,7 +101,7 @@ class Schedule:
     """
 
     def __init__(self, kind, rate, max_iter, *, n_rows, power_t=0.5):
-        self._kind, self._initial, self._power_t, self._n_rows = kind, rate, power_t, n_rows
+        self.initial, self._kind, self._power_t, self._n_rows = rate, kind, power_t, n_rows
         self._rate, self._end = rate, max_iter
         self._anneal_length = max(1, ceil(ANNEAL_SHARE * max_iter))
         self._anneal_start = 0 if kind == "cosine" else max_iter - self._anneal_length
@@ -113,7 +119,7 @@ class Schedule:
 
     def _base(self, time):
         if self._kind == "invscaling":
-            return self._initial / (time * self._n_rows + 1) ** self._power_t
+            return self.initial / (time * self._n_rows + 1) ** self._power_t
         return self._rate
 
     def plateau(self, time):
@@ -126,7 +132,7 @@ class Schedule:
         self._anneal_rate = self.rate(time)
         self._anneal_start, self._end = time, min(self._end, time + self._anneal_length)
         self.annealing = True
-        return self._anneal_rate <= SMALL_RATE * self._initial
+        return self._anneal_rate <= SMALL_RATE * self.initial
 
     def finished(self, time):
         return time >= self._end
@@ -169,6 +175,24 @@ class Trainer:
             if np.ndim(values):
                 values[np.abs(values) < np.finfo(values.dtype).tiny] = 0
 
+    def settle(self, rate):
+        """Zero what a proximal step on all rows zeros, unless that raises the objective.
+
+        The noise of the last batches keeps small weights alive that the whole gradient would not:
+        proximal methods on batches do not identify the support by themselves (Xiao, 2010).
+        """
+        objective = self._objective(self.theta)
+        step = self.rule.step_size(self.problem, self.state, rate)
+        moved = self.theta - step * self._gradient
+        self.problem.prox(moved, step)
+        moved = np.where(moved == 0, 0, self.theta)
+        if self._objective(moved) <= objective:
+            self.theta[...] = moved
+
+    def _objective(self, theta):
+        loss = self.problem.loss_and_gradient(theta, self._gradient)
+        return loss + self.problem.penalty_value(theta)
+
     def snapshot(self):
         return self.theta.copy(), {k: np.copy(v) for k, v in self.state.items()}
 
@@ -208,6 +232,8 @@ def minimize(
                     trainer.restore(history.best)
                 if schedule.plateau(result.n_iter):
                     break
+        if problem.sparse and history.best is None:
+            trainer.settle(schedule.initial)
     except KeyboardInterrupt:
         result.interrupted = True
     if history.best is not None:
