@@ -2,8 +2,8 @@
 
 X is standardised; a third of the rows is held out for the test, anew with each seed. MLPClassifier
 is tuned over 20 alphas by 5-fold cross-validated log-loss on the training rows; ours over 8, taking
-the best, and the largest within one standard error of the best. Printed per seed and on average: test
-log-loss, accuracy, weights left.
+the best, and the largest within one standard error of the best. Printed per seed and on average:
+test log-loss, accuracy, weights left.
 
     python benchmarks/digits.py > benchmarks/digits.txt
 """

@@ -1,7 +1,7 @@
 """adam and sgd against lbfgs on convex problems: one optimum, whatever the batch size.
 
-Networks without hidden layers, float64, standardised data. Printed: by how much the objective of each
-solver exceeds that of lbfgs (tol=1e-8), relative to it, with batches of 16, 64 and all rows.
+Networks without hidden layers, float64, standardised data. Printed: by how much the objective of
+each solver exceeds that of lbfgs (tol=1e-8), relative to it, with batches of 16, 64 and all rows.
 
     python benchmarks/solver_agreement.py > benchmarks/solver_agreement.txt
 """

@@ -35,7 +35,9 @@ def step_time(make, X, y, epochs):
     """Seconds per step, from two fits that differ in nothing but the number of epochs."""
     seconds = []
     for max_iter in epochs:
-        estimator = make(max_iter=max_iter, batch_size=BATCH, random_state=0, tol=0)
+        estimator = make(
+            max_iter=max_iter, n_iter_no_change=10_000, batch_size=BATCH, random_state=0
+        )
         start = time.perf_counter()
         estimator.fit(X, y)
         seconds.append(time.perf_counter() - start)
@@ -68,14 +70,10 @@ def compare(d, hidden, n_classes, dtype, penalty):
     sizes = (d, *hidden, 1 if n_classes == 2 else n_classes)
     figures = []
     for _ in range(REPETITIONS):
-        patient = dict(n_iter_no_change=10_000)
         ours = step_time(
-            lambda **kw: RegularizedMLPClassifier(hidden, penalty=penalty, **patient, **kw),
-            X,
-            y,
-            EPOCHS[d],
+            lambda **kw: RegularizedMLPClassifier(hidden, penalty=penalty, **kw), X, y, EPOCHS[d]
         )
-        theirs = step_time(lambda **kw: MLPClassifier(hidden, **patient, **kw), X, y, EPOCHS[d])
+        theirs = step_time(lambda **kw: MLPClassifier(hidden, **kw), X, y, EPOCHS[d])
         figures.append((ours, theirs, products_time(sizes, dtype)))
     ours, theirs, floor = np.array(figures).T
     micro = [f"{1e6 * np.median(t):.0f}" for t in (theirs, ours, floor)]
