@@ -23,10 +23,10 @@ from skreg_mlp._network import forward, selected_inputs
 from skreg_mlp._problem import BLOCK_ROWS, Data
 from skreg_mlp._setup import batch_rows, build_problem, solver_name, update_rule
 from skreg_mlp._solvers import _lbfgs, _stochastic
-from skreg_mlp._solvers._result import History, NonFiniteError
+from skreg_mlp._solvers._result import History, NonFiniteError, Result
 
 LOSS_CURVE_CALLS = 1000  # calls of partial_fit whose losses are kept
-UNDERTRAINED = 0.1  # of the stationarity of the start: above it, a stochastic fit is warned about
+UNDERTRAINED = 0.1  # of the steepness of the start: the stationarity that deserves a warning
 
 
 @contextmanager
@@ -146,7 +146,7 @@ class BaseRegularizedMLP(BaseEstimator):
         subset, validation = None, None
         if given is not None:
             X_val, y_val, weight_val = given
-            encoded = self._encode(y_val, weight_val, targets.classes)
+            encoded = self._encode_validation(y_val, weight_val, targets)
             weight_val = self._loss_weights(encoded, weight_val, X.dtype)
             validation = Data(X_val.astype(X.dtype, copy=False), encoded.values, weight_val)
         elif self.early_stopping:
@@ -174,10 +174,27 @@ class BaseRegularizedMLP(BaseEstimator):
             self._store(problem, targets, result, history)
         except NonFiniteError as error:
             raise ValueError(self._explain(error, X, y)) from None
+        except KeyboardInterrupt:  # outside the solver's loop, which ends by itself
+            n_iter, state = len(history.loss_curve), None
+            result = Result(theta, n_iter, "interrupted", interrupted=True)
+            self._store(problem, targets, result, history)
         self._keep_state(state if self.warm_start else None, rng)
         if result.interrupted:
             raise KeyboardInterrupt
         self._warn(result, history)
+
+    def _encode_validation(self, y_val, weight_val, targets):
+        """Targets of y_val, which must be of the kind of y."""
+        columns = y_val.shape[1] if y_val.ndim == 2 else 1
+        expected = 1 if targets.values.ndim == 1 else targets.values.shape[1]
+        if columns == expected:
+            encoded = self._encode(y_val, weight_val, targets.classes)
+            if encoded.out_activation == targets.out_activation:
+                return encoded
+        raise ValueError(
+            f"y_val has {columns} column(s), y has {expected}, or they differ in kind: pass y_val "
+            "as the same kind of target as y."
+        )
 
     def _split(self, targets, rng):
         """Indices of the training and of the held-out rows, by class where there are classes."""
@@ -223,14 +240,18 @@ class BaseRegularizedMLP(BaseEstimator):
         shapes = [W.shape for W in self.coefs_]
         if shapes != network.shapes:
             raise ValueError(
-                f"warm_start=True continues from weights of shapes {shapes}, but "
+                f"warm_start=True and partial_fit continue from weights of shapes {shapes}, but "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} and the data ask for "
                 f"{network.shapes}: set warm_start=False or clone the estimator to start anew."
             )
-        if targets.classes is not None and not np.array_equal(targets.classes, self.classes_):
+        before, now = getattr(self, "classes_", None), targets.classes
+        kind = getattr(self, "out_activation_", targets.out_activation)
+        if targets.out_activation != kind or not np.array_equal(before, now):
             raise ValueError(
-                f"warm_start=True continues a fit with classes {self.classes_!r}, but y has "
-                f"{targets.classes!r}: set warm_start=False or clone the estimator."
+                f"warm_start=True and partial_fit continue a model with classes {before!r} and "
+                f"out_activation_={kind!r}, but y asks for {now!r} and "
+                f"{targets.out_activation!r}: set warm_start=False or clone the estimator to start "
+                "anew."
             )
 
     def _minimize(self, problem, theta, history, rng):
@@ -257,7 +278,7 @@ class BaseRegularizedMLP(BaseEstimator):
                 tol=self.tol * problem.loss_unit,
                 n_iter_no_change=self.n_iter_no_change,
                 rng=rng if self.shuffle else None,
-                tolerance=np.inf if warm else UNDERTRAINED * problem.certificate(theta)[2],
+                tolerance=np.inf if warm else UNDERTRAINED * problem.steepness(theta),
             )
         return result, {"solver": name, **trainer.state}
 
@@ -308,6 +329,7 @@ class BaseRegularizedMLP(BaseEstimator):
         self.n_layers_ = len(network.sizes)
         self.n_outputs_ = targets.n_outputs
         self.out_activation_ = targets.out_activation
+        self._units = targets.units
         if targets.classes is not None:
             self.classes_ = targets.classes
 
@@ -321,6 +343,7 @@ class BaseRegularizedMLP(BaseEstimator):
             X = X if first else X.astype(self.coefs_[0].dtype, copy=False)
             known = classes if first else getattr(self, "classes_", None)
             targets = self._encode(y, sample_weight, known)
+            targets = targets if first else targets.in_units(self._units)
             weight = self._loss_weights(targets, sample_weight, X.dtype)
             problem = build_problem(self, Data(X, targets.values, weight), targets)
             rng = self._rng()
@@ -334,7 +357,7 @@ class BaseRegularizedMLP(BaseEstimator):
                     lambda time: self.learning_rate_init, rng=rng if self.shuffle else None
                 )
                 self.objective_ = self.loss_ + problem.penalty_value(theta)
-            if not np.isfinite(self.objective_):
+            if not (np.isfinite(self.objective_) and np.isfinite(theta).all()):
                 raise ValueError(self._explain(NonFiniteError(1), X, y))
             self._store_weights(problem.network, targets, theta)
             self._keep_state({"solver": name, **trainer.state}, rng)
@@ -363,7 +386,13 @@ class BaseRegularizedMLP(BaseEstimator):
 
         def score(theta):
             scored._store_weights(problem.network, targets, theta)
-            return scorer(scored, X_val, y_val, **weights)
+            value = scorer(scored, X_val, y_val, **weights)
+            if np.isnan(value):
+                raise ValueError(
+                    f"scoring={self.scoring!r} gave nan on the validation data; use a scorer "
+                    "that is defined there, or scoring='loss'."
+                )
+            return value
 
         return score
 

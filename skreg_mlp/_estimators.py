@@ -6,6 +6,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from skreg_mlp import _validation
 from skreg_mlp._base import BaseRegularizedMLP, _offers_partial_fit
 from skreg_mlp._losses import BinaryLogLoss, MultinomialLogLoss, regression_loss, units
 from skreg_mlp._setup import Targets
@@ -343,13 +344,13 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             raise ValueError(
                 f"class_weight holds {unknown!r}, which are not among the classes {classes!r}."
             )
-        per_class = np.array([self.class_weight.get(label, 1.0) for label in classes], float)
-        if not (np.all(np.isfinite(per_class)) and np.all(per_class >= 0) and per_class.any()):
+        values = [self.class_weight.get(label, 1.0) for label in classes]
+        if not all(_validation.is_strength(value) for value in values) or not any(values):
             raise ValueError(
                 "class_weight must hold finite numbers of at least 0, not all of them 0; got "
                 f"{self.class_weight!r}."
             )
-        return per_class
+        return np.array(values, dtype=float)
 
     @property
     def _is_multilabel(self):
@@ -448,9 +449,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         else:
             present, absent = BinaryLogLoss().log_proba(raw)
             log_proba = present if self._is_multilabel else np.hstack([absent, present])
-        info = np.finfo(log_proba.dtype)
-        highest = np.log1p(-info.epsneg) if self._is_multilabel else 0
-        return np.clip(log_proba, np.log(info.tiny), highest)
+        return np.maximum(log_proba, np.log(np.finfo(log_proba.dtype).tiny))
 
     def predict_proba(self, X):
         """Probability of each class, or of each label.
@@ -464,7 +463,10 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         ndarray of shape (n_samples, n_classes or n_labels)
             Rows sum to one, except for multilabel y, where each entry lies inside (0, 1).
         """
-        return np.exp(self.predict_log_proba(X))
+        proba = np.exp(self.predict_log_proba(X))
+        if self._is_multilabel:
+            np.minimum(proba, 1 - np.finfo(proba.dtype).epsneg, out=proba)
+        return proba
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

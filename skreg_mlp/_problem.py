@@ -99,8 +99,9 @@ class FlatTerms:
 class Problem:
     """What a solver sees: a smooth loss, a penalty with a prox, and their certificate.
 
-    ``units`` (None: all 1) is the natural scale of each parameter and ``loss_unit`` that of the
-    loss: solvers whose steps are not invariant to them take their steps in these units.
+    ``units`` (None: all 1) is the natural scale of each parameter, ``loss_unit`` that of the loss
+    and ``gradient_units`` their quotient: solvers whose steps are not invariant to them take their
+    steps in these units.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Problem:
         self.network, self.loss, self.data = network, loss, data
         self.units = network.units(output_unit) if output_unit != 1 else None
         self.loss_unit = loss_unit
+        self.gradient_units = loss_unit if self.units is None else loss_unit / self.units
         self.blocks = penalty_blocks(network, penalties)
         self.n_rows = data.n_rows
         self.convex = len(network.shapes) == 1
@@ -197,5 +199,12 @@ class Problem:
         """Mean loss, objective and largest entry of the least-norm subgradient at `theta`."""
         gradient = np.empty_like(theta)
         loss = self.loss_and_gradient(theta, gradient)
+        theta, gradient = theta.astype(np.float64), gradient.astype(np.float64)
         residual = self.subgradient(theta, gradient)
         return loss, loss + self.penalty_value(theta), float(np.abs(residual).max())
+
+    def steepness(self, theta):
+        """Largest entry of the gradient of the loss at `theta`."""
+        gradient = np.empty_like(theta)
+        self.loss_and_gradient(theta, gradient)
+        return float(np.abs(gradient).max())

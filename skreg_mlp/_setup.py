@@ -1,5 +1,6 @@
 """Names become objects, once: constructor parameters and encoded targets into a `Problem`."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,18 @@ class Targets(NamedTuple):
     classes: np.ndarray | None = None
     spread: np.ndarray | float = 1.0  # of each output, in units of the raw scores
     loss_unit: float = 1.0  # by which the loss exceeds that of targets of unit spread
+
+    @property
+    def units(self):
+        """What later calls of partial_fit must not measure anew: one chunk may be constant."""
+        width = getattr(self.loss, "width", None)
+        return {"spread": self.spread, "loss_unit": self.loss_unit, "width": width}
+
+    def in_units(self, units):
+        loss = self.loss
+        if units["width"] is not None:
+            loss = replace(loss, width=units["width"])
+        return self._replace(loss=loss, spread=units["spread"], loss_unit=units["loss_unit"])
 
 
 def layer_sizes(estimator, n_features, n_outputs):

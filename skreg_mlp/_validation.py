@@ -33,7 +33,9 @@ def _is_real(value):
 
 
 def _is_sequence(value):
-    return isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, (list, tuple))
 
 
 def _one_of(*names):
@@ -67,7 +69,8 @@ def _equals(value, option):
     return isinstance(value, str) and value == option
 
 
-def _is_strength(value):
+def is_strength(value):
+    """Whether `value` is a finite number of at least 0."""
     return _is_real(value) and value >= 0
 
 
@@ -92,7 +95,7 @@ RULES = {
         "skreg_mlp.penalties.Penalty",
     ),
     "alpha": (
-        lambda v: _is_strength(v) or (_is_sequence(v) and all(_is_strength(a) for a in v)),
+        lambda v: is_strength(v) or (_is_sequence(v) and all(is_strength(a) for a in v)),
         "a finite number of at least 0, or a list of such, one per weight matrix",
     ),
     "l1_ratio": _real(0, 1, closed="[]"),
@@ -115,7 +118,7 @@ RULES = {
     "max_fun": _int_from(1),
     "tol": _NONNEGATIVE,
     "n_iter_no_change": (
-        lambda v: (_is_int(v) and v >= 1) or v == np.inf,
+        lambda v: (_is_int(v) and v >= 1) or (isinstance(v, Real) and v == np.inf),
         "an integer of at least 1, or inf for no stopping by patience",
     ),
     "early_stopping": _BOOL,

@@ -85,7 +85,7 @@ class Adam:
 
     def step_size(self, problem, state, rate):
         step = np.sqrt(state["square"], out=self._scratch)
-        step += self.epsilon
+        step += self.epsilon * problem.gradient_units
         np.divide(rate, step, out=step)
         if problem.units is not None:
             step *= problem.units
