@@ -142,28 +142,11 @@ class BaseRegularizedMLP(BaseEstimator):
     def _fit(self, X, y, sample_weight, given):
         rng = self._rng()
         targets = self._encode(y, sample_weight)
-        weight = self._loss_weights(targets, sample_weight, X.dtype)
-        subset, validation = None, None
-        if given is not None:
-            X_val, y_val, weight_val = given
-            encoded = self._encode_validation(y_val, weight_val, targets)
-            weight_val = self._loss_weights(encoded, weight_val, X.dtype)
-            validation = Data(X_val.astype(X.dtype, copy=False), encoded.values, weight_val)
-        elif self.early_stopping:
-            subset, held_out = self._split(targets, rng)
-            validation = Data(X, targets.values, weight, held_out)
-            given = X[held_out], y[held_out], None if weight is None else weight[held_out]
-        data = Data(X, targets.values, weight, subset)
-        for rows, part in ((data, "training"), (validation, "validation")):
-            if rows is not None and rows.mean_weight == 0:
-                raise ValueError(
-                    f"Every {part} row has weight zero after sample_weight and class_weight: give "
-                    "some a positive weight, pass X_val and y_val, or change random_state."
-                )
+        data, validation, held_out = self._divide(X, y, targets, sample_weight, given, rng)
         problem = build_problem(self, data, targets)
         theta = self._start(problem, targets, rng, warm=self.warm_start)
         history = History(
-            score=validation and self._scorer(problem, targets, validation, given),
+            score=validation and self._scorer(problem, targets, validation, held_out),
             stop_early=self.early_stopping,
             patience=self.n_iter_no_change,
             tol=self.tol * (targets.loss_unit if self.scoring == "loss" else 1.0),
@@ -183,6 +166,29 @@ class BaseRegularizedMLP(BaseEstimator):
             raise KeyboardInterrupt
         self._warn(result, history)
 
+    def _divide(self, X, y, targets, sample_weight, given, rng):
+        """Training and validation `Data` (None: no validation), and the rows for a scorer."""
+        weight = self._loss_weights(targets, sample_weight, X.dtype)
+        subset, validation = None, None
+        if given is not None:
+            X_val, y_val, weight_val = given
+            encoded = self._encode_validation(y_val, weight_val, targets)
+            weight_val = self._loss_weights(encoded, weight_val, X.dtype)
+            validation = Data(X_val.astype(X.dtype, copy=False), encoded.values, weight_val)
+        elif self.early_stopping:
+            subset, rows = self._split(targets, rng)
+            validation = Data(X, targets.values, weight, rows)
+            if self.scoring != "loss":
+                given = X[rows], y[rows], None if sample_weight is None else sample_weight[rows]
+        data = Data(X, targets.values, weight, subset)
+        for part, rows in (("training", data), ("validation", validation)):
+            if rows is not None and rows.mean_weight == 0:
+                raise ValueError(
+                    f"Every {part} row has weight zero after sample_weight and class_weight: give "
+                    "some a positive weight, pass X_val and y_val, or change random_state."
+                )
+        return data, validation, given
+
     def _encode_validation(self, y_val, weight_val, targets):
         """Targets of y_val, which must be of the kind of y."""
         columns = y_val.shape[1] if y_val.ndim == 2 else 1
@@ -198,12 +204,10 @@ class BaseRegularizedMLP(BaseEstimator):
 
     def _split(self, targets, rng):
         """Indices of the training and of the held-out rows, by class where there are classes."""
-        stratify = targets.values if targets.classes is not None else None
-        if stratify is not None and targets.n_outputs > 1 and stratify.ndim == 2:
-            stratify = None  # multilabel
-        if stratify is not None:
-            codes = stratify.astype(int).ravel()
-            counts = np.bincount(codes, minlength=len(targets.classes))
+        labels = None
+        if targets.classes is not None and targets.values[0].size == 1:  # not multilabel
+            labels = targets.values.astype(int).ravel()
+            counts = np.bincount(labels, minlength=len(targets.classes))
             if counts.min() < 2:
                 raise ValueError(
                     "early_stopping=True holds out rows of every class, but the class "
@@ -214,7 +218,7 @@ class BaseRegularizedMLP(BaseEstimator):
             return train_test_split(
                 np.arange(len(targets.values)),
                 test_size=self.validation_fraction,
-                stratify=stratify,
+                stratify=labels,
                 random_state=int(rng.integers(2**31 - 1)),
             )
         except ValueError as error:
