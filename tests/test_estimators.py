@@ -1,7 +1,6 @@
 """Predictions for every kind of y, fitted attributes recomputed by hand, penalties and warnings."""
 
 import copy
-import itertools
 import warnings
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, log_softmax
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso, Ridge
 from sklearn.metrics import (
@@ -20,7 +19,7 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 from sklearn.neural_network import MLPRegressor
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler, scale
 
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._activations import ACTIVATIONS
@@ -791,10 +790,14 @@ def test_a_fit_that_starts_at_its_solution_is_not_warned_about(solver, dtype):
     assert not messages(ConvergenceWarning, rows, SCORES, **kwargs)
 
 
-def test_default_parameters_fit_in_silence():
-    for cls, kind in itertools.product(ESTIMATORS, ("binary", "one")):
-        if (cls is RegularizedMLPClassifier) == (kind == "binary"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                model = cls(random_state=0).fit(X, TARGETS[kind])
-            assert model.score(X, TARGETS[kind]) > 0.85
+@pytest.mark.parametrize(
+    "cls, load",
+    [(RegularizedMLPClassifier, load_breast_cancer), (RegularizedMLPRegressor, load_diabetes)],
+)
+def test_default_parameters_fit_in_silence(cls, load):
+    data, y = load(return_X_y=True)
+    y = scale(y) if cls is RegularizedMLPRegressor else y
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = cls(random_state=0).fit(scale(data), y)
+    assert model.score(scale(data), y) > 0.6

@@ -12,6 +12,7 @@ import numpy as np
 from skreg_mlp._solvers._result import NonFiniteError, Result
 
 ANNEAL_SHARE = 0.1  # of max_iter: length of the final anneal
+LARGE_RATE = 0.1  # of the initial rate: at such a step a plateau means that the fit has converged
 SMALL_RATE = 0.01  # of the initial rate: a plateau at such a step needs no further anneal
 REMEDY = "it is far from a minimum; raise max_iter or learning_rate_init, or scale the data."
 ADAPTIVE_FLOOR = 1e-6  # rate at which "adaptive" gives up, as in scikit-learn
@@ -226,7 +227,9 @@ def minimize(
             waited = 0 if objective < best - tol else waited + 1
             best = min(best, objective)
             if history.exhausted if history.stop_early else waited >= n_iter_no_change:
-                result.tolerance, waited = np.inf, 0
+                if schedule.rate(result.n_iter) >= LARGE_RATE * schedule.initial:
+                    result.tolerance = np.inf  # it is the objective that stalled, not the rate
+                waited = 0
                 history.be_patient()
                 if history.stop_early and not schedule.annealing:
                     trainer.restore(history.best)
