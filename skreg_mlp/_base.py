@@ -427,7 +427,7 @@ class BaseRegularizedMLP(BaseEstimator):
         """Say what the user should know of a fit that ended."""
         if len(self.coefs_) > 1 and not any(W.any() for W in self.coefs_):
             warnings.warn(
-                f"Every weight is zero: alpha={self.alpha!r} with penalty={self.penalty!r} leaves "
+                f"Every weight is zero: alpha={np.asarray(self.alpha).tolist()} with penalty={self.penalty!r} leaves "
                 "the null model. Lower alpha (or compare alpha_scaling), and scale X and y.",
                 UserWarning,
                 stacklevel=4,

@@ -19,7 +19,7 @@ def instances():
             if solver == "lbfgs":
                 # a converged non-convex fit amplifies rounding: 20 iterations are compared
                 yield cls(solver=solver, penalty=penalty, max_iter=20)
-                yield cls((), solver=solver, penalty=penalty, alpha=0.01)
+                yield cls((), solver=solver, penalty=penalty, alpha=0.01, tol=1e-8, max_iter=1000)
             else:
                 yield cls(solver=solver, penalty=penalty)
 
