@@ -426,9 +426,10 @@ class BaseRegularizedMLP(BaseEstimator):
     def _warn(self, result, history):
         """Say what the user should know of a fit that ended."""
         if len(self.coefs_) > 1 and not any(W.any() for W in self.coefs_):
+            alpha = np.asarray(self.alpha).tolist()
             warnings.warn(
-                f"Every weight is zero: alpha={np.asarray(self.alpha).tolist()} with penalty={self.penalty!r} leaves "
-                "the null model. Lower alpha (or compare alpha_scaling), and scale X and y.",
+                f"Every weight is zero: alpha={alpha} with penalty={self.penalty!r} leaves the null "
+                "model. Lower alpha (or compare alpha_scaling), and scale X and y.",
                 UserWarning,
                 stacklevel=4,
             )
