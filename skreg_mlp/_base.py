@@ -428,8 +428,8 @@ class BaseRegularizedMLP(BaseEstimator):
         if len(self.coefs_) > 1 and not any(W.any() for W in self.coefs_):
             alpha = np.asarray(self.alpha).tolist()
             warnings.warn(
-                f"Every weight is zero: alpha={alpha} with penalty={self.penalty!r} leaves the null "
-                "model. Lower alpha (or compare alpha_scaling), and scale X and y.",
+                f"Every weight is zero: alpha={alpha} with penalty={self.penalty!r} leaves the "
+                "null model. Lower alpha (or compare alpha_scaling), and scale X and y.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -10,6 +10,10 @@ from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
 CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 
 
+def few_iterations(penalty):
+    return {"max_iter": 20} if penalty == "group_l1" else {}
+
+
 def instances():
     for cls in CLASSES:
         yield cls()
@@ -17,11 +21,10 @@ def instances():
             ["lbfgs", "adam", "sgd"], ["l2", "l1", "group_l1"]
         ):
             if solver == "lbfgs":
-                # a converged non-convex fit amplifies rounding: 20 iterations are compared
+                # on the way to tol rounding is amplified, by a non-convex fit or by the gates of
+                # the groups, beyond the 1e-7 of the checks: 20 iterations are compared
                 yield cls(solver=solver, penalty=penalty, max_iter=20)
-                # the linear model has one solution: two fits agree once it is reached
-                tol = 1e-10 if penalty == "group_l1" else 1e-4
-                yield cls((), solver=solver, penalty=penalty, alpha=0.01, tol=tol, max_iter=1000)
+                yield cls((), solver=solver, penalty=penalty, **few_iterations(penalty))
             else:
                 yield cls(solver=solver, penalty=penalty)
 
