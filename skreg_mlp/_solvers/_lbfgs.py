@@ -22,6 +22,7 @@ MAX_LINE_SEARCH = 50
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 GATED_TOL = 1e-2  # of the least strength: gated groups approach zero without reaching it
+POLISH_ITER = 300  # of one restricted problem: a group that is slow to die needs the gates again
 DWARFED = 1e6  # times the largest gradient: a penalty as strong leaves its weight at zero
 COLLAPSED = 1e-3  # of its norm at the start: a group that small wants to be dropped
 
@@ -59,7 +60,7 @@ class Objective:
         gradient = self.loss_and_gradient(theta)[1]
         return gradient, self.problem.subgradient(theta, gradient)
 
-    def minimize(self, stage, tol):
+    def minimize(self, stage, tol, max_iter=np.inf):
         """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`.
 
         L-BFGS-B sees x / unit, so that its path does not depend on the units of the targets.
@@ -102,7 +103,7 @@ class Objective:
                     ftol=0,
                     gtol=tol * min(1.0, unit.min()),
                     maxls=MAX_LINE_SEARCH,
-                    maxiter=self.max_iter - self.n_iter,
+                    maxiter=min(max_iter, self.max_iter - self.n_iter),
                     maxfun=self.max_fun - self.n_fun,
                 ),
             )
@@ -315,7 +316,8 @@ def _solve(objective, tol):
             theta = objective.theta = _drop(problem, objective.theta, gradient, step)
             step /= 2
         support = (free | (theta != 0)) & ~dwarfed
-        objective.minimize(Restricted(terms, theta, support), 0.5 * tol)
+        polish_iter = np.inf if free.all() else POLISH_ITER
+        objective.minimize(Restricted(terms, theta, support), 0.5 * tol, polish_iter)
 
 
 def minimize(problem, theta, history, *, tol, max_iter, max_fun):
