@@ -18,9 +18,8 @@ from threadpoolctl import threadpool_limits
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 PENALTIES = ["l2", "l1", "elasticnet", "group_l1", "sparse_group_l1"]
-# learning rates of order one suit steps that see all rows; small batches need smaller ones
-RATES = {"adam": {16: 1e-3, 64: 3e-3, None: 1e-2}, "sgd": {16: 1e-3, 64: 3e-3, None: 1e-2}}
-EPOCHS = {16: 300, 64: 500, None: 4000}
+RATES = {"adam": {16: 1e-2, 64: 1e-2, None: 3e-2}, "sgd": {16: 1e-2, 64: 3e-2, None: 1e-1}}
+EPOCHS = {16: 500, 64: 1500, None: 5000}
 
 
 def problems():

@@ -26,7 +26,7 @@ from skreg_mlp._solvers import _lbfgs, _stochastic
 from skreg_mlp._solvers._result import History, NonFiniteError, Result
 
 LOSS_CURVE_CALLS = 1000  # calls of partial_fit whose losses are kept
-UNDERTRAINED = 0.1  # of the steepness of the start: the stationarity that deserves a warning
+UNDERTRAINED = 0.15  # of the steepness of the start: the stationarity that deserves a warning
 
 
 @contextmanager

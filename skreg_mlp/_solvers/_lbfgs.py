@@ -293,7 +293,7 @@ def _solve(objective, tol):
     free = (terms.l1 == 0) & (terms.group < 0)
     lifted_tol = 0.5 * tol
     if len(terms.strength):
-        lifted_tol = GATED_TOL * terms.strength.min()
+        lifted_tol = max(GATED_TOL * terms.strength.min(), 0.1 * tol)
     if not free.all() and not objective.theta[~free].any():
         # at the null model, only violators of its zero conditions may leave zero
         objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
@@ -311,7 +311,7 @@ def _solve(objective, tol):
             theta = _admit(objective, terms, theta, gradient)
             active = (free | (theta != 0) | (residual != 0)) & ~dwarfed
             objective.minimize(Lifted(terms, theta, active), lifted_tol)
-            lifted_tol = min(lifted_tol, max(0.1 * lifted_tol, 0.1 * tol))
+            lifted_tol = max(0.1 * lifted_tol, 0.1 * tol)
             gradient = objective.loss_and_gradient(objective.theta)[1]
             theta = objective.theta = _drop(problem, objective.theta, gradient, step)
             step /= 2
