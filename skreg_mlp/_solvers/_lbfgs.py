@@ -55,11 +55,6 @@ class Objective:
     def value(self, theta):
         return self.loss_and_gradient(theta)[0] + self.problem.penalty_value(theta)
 
-    def residual(self, theta):
-        """Gradient of the loss and least-norm subgradient of the objective."""
-        gradient = self.loss_and_gradient(theta)[1]
-        return gradient, self.problem.subgradient(theta, gradient)
-
     def minimize(self, stage, tol, max_iter=np.inf):
         """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`.
 
@@ -272,7 +267,8 @@ def _crush(objective, terms, theta):
     """Set the weights whose penalty dwarfs the loss by proximal gradient steps.
 
     Two steps of length one put them at zero, or at -gradient / alpha under l2, to rounding, where
-    L-BFGS would have to square numbers as large as 1e300. Returns theta and the mask of them.
+    L-BFGS would have to square numbers as large as 1e300. Returns theta, the gradient of the loss
+    there, and the mask of these weights.
     """
     strength = terms.l1 + terms.l2
     grouped = terms.group >= 0
@@ -284,7 +280,7 @@ def _crush(objective, terms, theta):
         objective.problem.prox(moved, 1.0)
         theta = np.where(dwarfed, moved, theta)
         gradient = objective.loss_and_gradient(theta)[1]
-    return theta, dwarfed
+    return theta, gradient, dwarfed
 
 
 def _solve(objective, tol):
@@ -299,9 +295,9 @@ def _solve(objective, tol):
         objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
     step, best, stalled = 1.0, np.inf, 0
     while stalled < MAX_STALLED:
-        theta, dwarfed = _crush(objective, terms, objective.theta)
+        theta, gradient, dwarfed = _crush(objective, terms, objective.theta)
         objective.theta = theta
-        gradient, residual = objective.residual(theta)
+        residual = problem.subgradient(theta, gradient)
         largest = np.abs(residual).max()
         if largest <= tol:
             return
