@@ -755,9 +755,8 @@ class RegularizedMLPRegressor(RegressorMixin, BaseRegularizedMLP):
             self.loss, values, weight, quantile=self.quantile, huber_delta=self.huber_delta
         )
         loss.check(values)
-        out_activation = "exp" if self.loss in ("poisson", "gamma") else "identity"
         spread, loss_unit = units(loss, values, weight)
-        return Targets(values, loss, values.shape[1], out_activation, None, spread, loss_unit)
+        return Targets(values, loss, values.shape[1], loss.out_activation, None, spread, loss_unit)
 
     @available_if(_offers_partial_fit)
     def partial_fit(self, X, y, sample_weight=None):

@@ -8,6 +8,7 @@ Every loss is a frozen object with
   whatever makes the sum a mean.
 * ``null_scores(y, weight)``: the constant scores that minimise (nearly, for huber) the loss, shape
   (n_outputs,): where the intercepts of the last layer start.
+* ``out_activation`` (regression): the name of the inverse link.
 * ``check(y)`` (regression): raises ValueError where ``y`` is outside the range of the loss.
 
 Losses are never negative, and zero where the prediction is perfect: poisson and gamma are half
@@ -99,7 +100,7 @@ class MultinomialLogLoss:
 # Regression: y (n_rows, n_outputs), losses summed over outputs
 # --------------------------------------------------------------------------------------------
 class _IdentityLink:
-    scales_with_y = True
+    out_activation = "identity"
 
     def check(self, y):
         """Any y will do."""
@@ -161,7 +162,7 @@ class Quantile(_IdentityLink):
 
 
 class _LogLink:
-    scales_with_y = False
+    out_activation = "exp"
 
     def null_scores(self, y, weight):
         mean = _mean(y, weight)
@@ -241,7 +242,7 @@ def units(loss, y, weight):
     null_loss = loss.value_and_gradient(null, y, share, np.empty_like(y))
     loss_unit = 2 * null_loss / y.shape[1]
     spread = np.ones(y.shape[1])
-    if loss.scales_with_y:
+    if loss.out_activation == "identity":
         deviation = np.sqrt(_mean((y - _mean(y, weight)) ** 2, weight))
         spread = np.where(deviation > 0, deviation, 1.0)
     return spread, loss_unit if loss_unit > 0 else 1.0

@@ -48,7 +48,7 @@ class History:
         self.loss_curve, self.objective_curve = [], []
         self.validation_scores = [] if score is not None else None
         self.best_score, self.best = -np.inf, None
-        self._reference, self._waited = -np.inf, 0
+        self._waited = 0
 
     @property
     def exhausted(self):
@@ -68,8 +68,7 @@ class History:
             if not np.isfinite(score):
                 raise NonFiniteError(len(self.loss_curve))
             self.validation_scores.append(score)
-            self._waited = 0 if score > self._reference + self._tol else self._waited + 1
-            self._reference = max(self._reference, score)
+            self._waited = 0 if score > self.best_score + self._tol else self._waited + 1
             if self.stop_early and score > self.best_score:
                 self.best = (snapshot or theta.copy)()
             self.best_score = max(self.best_score, score)
