@@ -44,6 +44,12 @@ class Network:
             self.biases(units)[-1][...] = output_unit
         return units
 
+    def typical_weights(self, output_unit):
+        """Root mean square weight of each layer of a random start (see `initialize`), relu's."""
+        weights = np.sqrt([2 / sum(shape) for shape in self.shapes])
+        weights[-1] *= output_unit
+        return weights
+
     def pack(self, coefs, intercepts):
         """Lay given weights and intercepts out as one new vector."""
         theta = np.empty(self.n_parameters, dtype=self.dtype)

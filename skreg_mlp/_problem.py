@@ -7,7 +7,7 @@ of all rows: the penalty never changes with the batch size, and a batch of zero 
 special case. Passes over all rows go block by block, so that memory does not grow with the data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -111,10 +111,9 @@ class Problem:
         self.units = network.units(output_unit) if output_unit != 1 else None
         self.loss_unit = loss_unit
         self.gradient_units = loss_unit if self.units is None else loss_unit / self.units
-        self.blocks = penalty_blocks(network, penalties)
+        self.set_penalties(penalties)
         self.n_rows = data.n_rows
         self.convex = len(network.shapes) == 1
-        self.sparse = any(not block.penalty.smooth for block in self.blocks)
         rows = min(self.n_rows, max(batch_rows, BLOCK_ROWS))
         self._workspace = Workspace(network, rows)
         self._block_gradient = np.empty(network.n_parameters, dtype=network.dtype)
@@ -149,12 +148,28 @@ class Problem:
         return total
 
     # -- the penalty --------------------------------------------------------------------------
+    def set_penalties(self, penalties):
+        """Penalise each layer by one of `penalties`, None for not at all."""
+        self.blocks = penalty_blocks(self.network, penalties)
+        self.majorize(np.zeros(self.network.n_parameters))
+        self.sparse = any(not block.penalty.smooth for block in self.blocks)
+
+    def majorize(self, theta):
+        """Let `prox`, `share` and `terms` be those of the convex majorant that touches at `theta`.
+
+        A convex penalty is its own majorant. The subgradients at `theta` are those of the penalty.
+        """
+        self._majorants = [
+            replace(block, penalty=block.penalty.majorize(block.view(theta)))
+            for block in self.blocks
+        ]
+
     def penalty_value(self, theta):
         return sum(float(block.penalty.value(block.view(theta))) for block in self.blocks)
 
     def prox(self, theta, step):
         """Apply every prox in place; `step` is a number or an array of the length of theta."""
-        for block in self.blocks:
+        for block in self._majorants:
             block_step = step
             if np.ndim(step):
                 block_step = block.view(step)
@@ -165,7 +180,7 @@ class Problem:
 
     def share(self, squares):
         """Average `squares`, in place, over weights that must share one step."""
-        for block in self.blocks:
+        for block in self._majorants:
             if block.penalty.shares_step:
                 block.penalty.share(block.view(squares))
 
@@ -179,17 +194,18 @@ class Problem:
         return result
 
     def terms(self):
-        """The penalty as `FlatTerms`, or None where one of the penalties has no such form."""
+        """The majorant as `FlatTerms`, or None where one of the penalties has no such form."""
         n = self.network.n_parameters
         l1, l2, group, strengths = np.zeros(n), np.zeros(n), np.full(n, -1), []
-        for block in self.blocks:
+        for block in self._majorants:
             terms = block.penalty.terms(block.shape)
             if terms is None:
                 return None
             block.view(l1)[...] = terms.l1
             block.view(l2)[...] = terms.l2
             if terms.groups is not None:
-                block.view(group)[...] = terms.groups[:, None] + sum(map(len, strengths))
+                offset, acts = sum(map(len, strengths)), terms.strength[terms.groups] > 0
+                block.view(group)[...] = np.where(acts, terms.groups + offset, -1)[:, None]
                 strengths.append(terms.strength)
         strength = np.concatenate(strengths) if strengths else np.empty(0)
         return FlatTerms(l1, l2, group, strength)

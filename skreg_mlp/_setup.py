@@ -10,9 +10,10 @@ from skreg_mlp._activations import ACTIVATIONS
 from skreg_mlp._network import Network
 from skreg_mlp._problem import Problem
 from skreg_mlp._solvers import _stochastic
-from skreg_mlp.penalties import PENALTIES, GroupL1, bind
+from skreg_mlp.penalties import PENALTIES, bind
 
 AUTO_BATCH = 200
+LOG_SUM_SCALE = 0.1  # of a layer's typical weight at the start: the default scale of `LogSum`
 
 
 class Targets(NamedTuple):
@@ -48,43 +49,45 @@ def batch_rows(estimator, n_rows):
     return min(AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size, n_rows)
 
 
-def build_problem(estimator, data, targets):
-    """The objective of `estimator` on `data`."""
+def build_problem(estimator, data, targets, alpha=None):
+    """The objective of `estimator` on `data`, at its own alpha or another."""
     sizes = layer_sizes(estimator, data.X.shape[1], targets.n_outputs)
     network = Network(sizes, ACTIVATIONS[estimator.activation], data.X.dtype)
-    scaling = 1.0
-    if estimator.alpha_scaling == "sum":
-        scaling = 1 / (data.mean_weight * data.n_rows)
+    output_unit = float(np.sqrt(np.mean(np.square(targets.spread))))
     return Problem(
         network,
         targets.loss,
         data,
-        build_penalties(estimator, network, scaling),
+        build_penalties(estimator, network, data, output_unit, alpha),
         batch_rows=batch_rows(estimator, data.n_rows),
-        output_unit=float(np.sqrt(np.mean(np.square(targets.spread)))),
+        output_unit=output_unit,
         loss_unit=targets.loss_unit,
     )
 
 
-def build_penalties(estimator, network, scaling):
+def build_penalties(estimator, network, data, output_unit, alpha=None):
     """One bound penalty per weight matrix, None where nothing is penalised."""
-    n_layers, penalty, groups = len(network.shapes), estimator.penalty, None
-    alphas = _validation.check_layer_alphas(estimator.alpha, n_layers)
+    n_layers, penalty = len(network.shapes), estimator.penalty
+    alphas = _validation.check_layer_alphas(estimator.alpha if alpha is None else alpha, n_layers)
+    if estimator.alpha_scaling == "sum":
+        alphas = [a / (data.mean_weight * data.n_rows) for a in alphas]
     if isinstance(penalty, str):
         has_ratio = penalty in ("elasticnet", "sparse_group_l1")
         penalty = PENALTIES[penalty](**{"l1_ratio": estimator.l1_ratio} if has_ratio else {})
+    groups = [None] * n_layers
     if estimator.feature_groups is not None:
-        if not isinstance(penalty, GroupL1):
+        if not hasattr(penalty, "groups"):
             raise ValueError(
                 f"feature_groups needs a group penalty, but penalty={estimator.penalty!r}: use "
-                "'group_l1' or 'sparse_group_l1', or leave feature_groups=None."
+                "'group_l1' or another whose name has 'group', or leave feature_groups=None."
             )
-        groups = _validation.check_feature_groups(estimator.feature_groups, network.sizes[0])
+        groups[0] = _validation.check_feature_groups(estimator.feature_groups, network.sizes[0])
     if penalty is None:
         return [None] * n_layers
+    scales = LOG_SUM_SCALE * network.typical_weights(output_unit)
     return [
-        bind(penalty, alpha * scaling, groups if layer == 0 else None) if alpha else None
-        for layer, alpha in enumerate(alphas)
+        bind(penalty, *constants) if constants[0] else None
+        for constants in zip(alphas, groups, scales.tolist())
     ]
 
 

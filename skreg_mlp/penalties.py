@@ -5,7 +5,8 @@ Each penalty is a frozen dataclass that binds the constants of a closed form. Th
 to a copy, so that a grid search over ``alpha`` works whatever the penalty.
 
 To write your own, subclass `Penalty` and give it ``value`` and ``prox``; it then trains with the
-solvers "adam" and "sgd". With ``terms`` as well it trains with "lbfgs".
+solvers "adam" and "sgd". With ``terms`` as well it trains with "lbfgs". A concave one is a subclass
+of `ConcavePenalty`, with ``height`` and ``slope``, and trains with every solver.
 
 >>> import numpy as np
 >>> from skreg_mlp.penalties import L1
@@ -19,7 +20,22 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-__all__ = ["L1", "L2", "ElasticNet", "GroupL1", "Penalty", "SparseGroupL1", "Terms"]
+__all__ = [
+    "L1",
+    "L2",
+    "MCP",
+    "SCAD",
+    "ConcavePenalty",
+    "ElasticNet",
+    "GroupL1",
+    "GroupLogSum",
+    "GroupMCP",
+    "GroupSCAD",
+    "LogSum",
+    "Penalty",
+    "SparseGroupL1",
+    "Terms",
+]
 
 
 class Terms(NamedTuple):
@@ -186,6 +202,10 @@ class Penalty:
         """
         return W - self.prox(W - gradient, 1.0)
 
+    def majorize(self, W):
+        """Convex penalty that touches this one at W and is nowhere below it: itself if convex."""
+        return self
+
     def share(self, squares):
         """Average `squares`, of the shape of W, in place over the weights that share one step."""
 
@@ -216,12 +236,12 @@ class L2(Penalty):
 
 @dataclass(frozen=True)
 class L1(Penalty):
-    """Lasso: alpha sum abs(w)."""
+    """Lasso: alpha sum abs(w); weighted where ``alpha`` is an array of the shape of W."""
 
     elementwise: ClassVar[bool] = True
 
     def value(self, W):
-        return self.alpha * float(np.abs(W).sum())
+        return float(np.sum(self.alpha * np.abs(W)))
 
     def prox(self, V, step):
         return soft_threshold(V, step * self.alpha)
@@ -286,7 +306,7 @@ class GroupL1(Penalty):
 
     Parameters
     ----------
-    alpha : float, default=1.0
+    alpha : float or ndarray of shape (n_groups,), default=1.0
     groups : integer ndarray of shape (fan_in,), optional
         The group of each row, 0 to n_groups - 1; by default every row is a group. An estimator
         sets it, in a copy, from its ``feature_groups``.
@@ -365,19 +385,198 @@ class SparseGroupL1(GroupL1):
         return group.terms(shape)._replace(l1=lasso.alpha)
 
 
+# --------------------------------------------------------------------------------------------
+# Concave penalties: the slope falls as a weight grows, so what matters is shrunk less
+# --------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class ConcavePenalty(Penalty):
+    """Sum over all weights of rho(abs(w)), rho increasing and concave with slope alpha at zero.
+
+    Solvers never see it: they minimise its majorant, a weighted lasso that touches it at the
+    current weights, and renew that majorant as they go. This is local linear approximation (Zou
+    and Li, 2008). Each majorant is convex, so no step is too long for it in any metric, and the
+    objective never rises from one to the next. A subclass gives ``height`` and ``slope``.
+    """
+
+    elementwise: ClassVar[bool] = True
+
+    def height(self, x):
+        """rho(x), element by element, of magnitudes x >= 0."""
+        raise NotImplementedError
+
+    def slope(self, x):
+        """Derivative of `height`; at 0 from the right."""
+        raise NotImplementedError
+
+    def alpha_above(self, alpha, loss):
+        """An alpha at which rho(x) >= alpha x for every x with rho(x) <= loss."""
+        raise NotImplementedError
+
+    def value(self, W):
+        return float(self.height(np.abs(W)).sum())
+
+    def majorize(self, W):
+        """Weighted lasso with the value (up to a constant) and the subgradients of self at W."""
+        return L1(self.slope(np.abs(W)))
+
+    def subgradient(self, W, gradient):
+        return self.majorize(W).subgradient(W, gradient)
+
+
+@dataclass(frozen=True)
+class MCP(ConcavePenalty):
+    """Minimax concave penalty: slope max(alpha - x / gamma, 0)  (Zhang, 2010).
+
+    Weights beyond gamma alpha are not shrunk at all.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+    gamma : float, default=3.0
+        Above 1; the lasso is its limit at infinity.
+    """
+
+    gamma: float = 3.0
+
+    def __post_init__(self):
+        if not self.gamma > 1:
+            raise ValueError(f"gamma must be above 1; got {self.gamma!r}.")
+
+    def height(self, x):
+        x = np.minimum(x, self.gamma * self.alpha)
+        return self.alpha * x - x * x / (2 * self.gamma)
+
+    def slope(self, x):
+        return np.maximum(self.alpha - x / self.gamma, 0)
+
+    def alpha_above(self, alpha, loss):
+        # the chord up to the flat part has slope alpha / 2; the flat part is that high
+        return max(2 * alpha, np.sqrt(2 * loss / self.gamma).item())
+
+
+@dataclass(frozen=True)
+class SCAD(ConcavePenalty):
+    """Smoothly clipped absolute deviation  (Fan and Li, 2001).
+
+    Slope alpha up to x = alpha, then falling linearly to 0 at a alpha.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+    a : float, default=3.7
+        Above 2.
+    """
+
+    a: float = 3.7
+
+    def __post_init__(self):
+        if not self.a > 2:
+            raise ValueError(f"a must be above 2; got {self.a!r}.")
+
+    def height(self, x):
+        bent = np.clip(x - self.alpha, 0, (self.a - 1) * self.alpha)
+        return self.alpha * (np.minimum(x, self.alpha) + bent) - bent * bent / (2 * (self.a - 1))
+
+    def slope(self, x):
+        return np.clip((self.a * self.alpha - x) / (self.a - 1), 0, self.alpha)
+
+    def alpha_above(self, alpha, loss):
+        chord = (self.a + 1) / (2 * self.a)
+        return max(alpha / chord, np.sqrt(2 * loss / (self.a + 1)).item())
+
+
+@dataclass(frozen=True)
+class LogSum(ConcavePenalty):
+    """alpha scale log(1 + x / scale), slope alpha / (1 + x / scale)  (Candes, Wakin and Boyd, 2008).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+    scale : float, optional
+        Magnitude at which the slope has halved. By default an estimator sets it, in a copy and for
+        each layer, to a tenth of the typical weight of the layer's random start, which depends on
+        the sizes of the layers only (in the last layer also on the spread of y).
+    """
+
+    scale: float | None = None
+
+    def __post_init__(self):
+        if self.scale is not None and not self.scale > 0:
+            raise ValueError(f"scale must be above 0, or None; got {self.scale!r}.")
+
+    def height(self, x):
+        return self.alpha * self.scale * np.log1p(x / self.scale)
+
+    def slope(self, x):
+        return self.alpha / (1 + x / self.scale)
+
+    def alpha_above(self, alpha, loss):
+        return loss / (self.scale * np.log1p(loss / (alpha * self.scale)).item())
+
+
+@dataclass(frozen=True)
+class _OfGroups(ConcavePenalty):
+    """Mixin: rho of the root mean square weight of each group, times the size of the group.
+
+    With rho(x) = alpha x this is `GroupL1`.
+    """
+
+    groups: np.ndarray | None = field(default=None, compare=False)
+    elementwise: ClassVar[bool] = False
+
+    def _magnitudes(self, W):
+        rows = np.ones(len(W)) if self.groups is None else np.bincount(self.groups)
+        sizes = rows * W.shape[1]
+        return _group_norms(W, self.groups) / np.sqrt(sizes), sizes
+
+    def value(self, W):
+        magnitudes, sizes = self._magnitudes(W)
+        return float(np.dot(sizes, self.height(magnitudes)))
+
+    def majorize(self, W):
+        return GroupL1(self.slope(self._magnitudes(W)[0]), self.groups)
+
+
+@dataclass(frozen=True)
+class GroupMCP(_OfGroups, MCP):
+    """`MCP` of the root mean square weight of each group of `GroupL1`, times its size."""
+
+
+@dataclass(frozen=True)
+class GroupSCAD(_OfGroups, SCAD):
+    """`SCAD` of the root mean square weight of each group of `GroupL1`, times its size."""
+
+
+@dataclass(frozen=True)
+class GroupLogSum(_OfGroups, LogSum):
+    """`LogSum` of the root mean square weight of each group of `GroupL1`, times its size.
+
+    The penalty to select features with: along a path it drops what does not matter early, and
+    hardly shrinks what does.
+    """
+
+
 PENALTIES = {
     "l2": L2,
     "l1": L1,
     "elasticnet": ElasticNet,
     "group_l1": GroupL1,
     "sparse_group_l1": SparseGroupL1,
+    "mcp": MCP,
+    "scad": SCAD,
+    "log_sum": LogSum,
+    "group_mcp": GroupMCP,
+    "group_scad": GroupSCAD,
+    "group_log_sum": GroupLogSum,
 }
 
 
-def bind(penalty, alpha, groups=None):
-    """Copy `penalty` with its strength set to `alpha` and, where given, its row groups."""
+def bind(penalty, alpha, groups=None, scale=None):
+    """Copy `penalty`, its strength set to `alpha`; row groups and a missing scale where given."""
     bound = copy.copy(penalty)
     object.__setattr__(bound, "alpha", alpha)
     if groups is not None:
         object.__setattr__(bound, "groups", groups)
+    if getattr(bound, "scale", 0) is None:
+        object.__setattr__(bound, "scale", scale)
     return bound

@@ -285,11 +285,13 @@ def _crush(objective, terms, theta):
 
 def _solve(objective, tol):
     """Alternate lifted and restricted problems until no subgradient entry exceeds `tol`."""
-    problem, terms = objective.problem, objective.problem.terms()
+    problem = objective.problem
+    problem.majorize(objective.theta)
+    terms = problem.terms()
     free = (terms.l1 == 0) & (terms.group < 0)
     lifted_tol = 0.5 * tol
-    if len(terms.strength):
-        lifted_tol = max(GATED_TOL * terms.strength.min(), 0.1 * tol)
+    if np.any(terms.strength > 0):
+        lifted_tol = max(GATED_TOL * terms.strength[terms.strength > 0].min(), 0.1 * tol)
     if not free.all() and not objective.theta[~free].any():
         # at the null model, only violators of its zero conditions may leave zero
         objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
@@ -297,6 +299,9 @@ def _solve(objective, tol):
     while stalled < MAX_STALLED:
         theta, gradient, dwarfed = _crush(objective, terms, objective.theta)
         objective.theta = theta
+        problem.majorize(theta)
+        terms = problem.terms()
+        free = (terms.l1 == 0) & (terms.group < 0)
         residual = problem.subgradient(theta, gradient)
         largest = np.abs(residual).max()
         if largest <= tol:

@@ -154,6 +154,7 @@ class Trainer:
         `rate` gives the learning rate as a function of time, `time` being that of the start.
         """
         n, total = len(self._order), 0.0
+        self.problem.majorize(self.theta)
         if self._batch_size >= n:
             total = self.problem.loss_and_gradient(self.theta, self._gradient)
             self.rule.step(self.problem, self.theta, self._gradient, self.state, rate(time))
@@ -183,6 +184,7 @@ class Trainer:
         proximal methods on batches do not identify the support by themselves (Xiao, 2010).
         """
         objective = self._objective(self.theta)
+        self.problem.majorize(self.theta)
         step = self.rule.step_size(self.problem, self.state, rate)
         moved = self.theta - step * self._gradient
         self.problem.prox(moved, step)
