@@ -1,6 +1,14 @@
 """Multi-layer perceptrons with sparse penalties, exact zeros and a certificate."""
 
+from skreg_mlp._alphas import alpha_max
 from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp._path import RegularizationPath, regularization_path
 
-__all__ = ["RegularizedMLPClassifier", "RegularizedMLPRegressor"]
+__all__ = [
+    "RegularizationPath",
+    "RegularizedMLPClassifier",
+    "RegularizedMLPRegressor",
+    "alpha_max",
+    "regularization_path",
+]
 __version__ = "0.1.0"

@@ -82,6 +82,15 @@ class BaseRegularizedMLP(BaseEstimator):
         suffix = name.removeprefix("X")
         return X, y, _validation.check_weights(sample_weight, X, f"sample_weight{suffix}")
 
+    def _read_validation(self, X_val, y_val, sample_weight_val):
+        """The validation data, checked like the training data, or None."""
+        if (X_val is None) != (y_val is None):
+            missing = "y_val" if y_val is None else "X_val"
+            raise ValueError(f"X_val and y_val go together; {missing} is missing.")
+        if X_val is None:
+            return None
+        return self._read(X_val, y_val, sample_weight_val, reset=False, name="X_val")
+
     # -- fit ------------------------------------------------------------------------------------
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
         """Minimise the penalised loss on the training data.
@@ -124,15 +133,10 @@ class BaseRegularizedMLP(BaseEstimator):
         exactly that length is cut like `X` itself. Give it another number of rows.
         """
         _validation.check_parameters(self)
-        if (X_val is None) != (y_val is None):
-            missing = "y_val" if y_val is None else "X_val"
-            raise ValueError(f"X_val and y_val go together; {missing} is missing.")
         with _restored_on_error(self):
             X, y, sample_weight = self._read(X, y, sample_weight, reset=True)
             _validation.warn_if_unscaled(X)
-            given = None
-            if X_val is not None:
-                given = self._read(X_val, y_val, sample_weight_val, reset=False, name="X_val")
+            given = self._read_validation(X_val, y_val, sample_weight_val)
             self._fit(X, y, sample_weight, given)
         return self
 
@@ -141,12 +145,10 @@ class BaseRegularizedMLP(BaseEstimator):
 
     def _fit(self, X, y, sample_weight, given):
         rng = self._rng()
-        targets = self._encode(y, sample_weight)
-        data, validation, held_out = self._divide(X, y, targets, sample_weight, given, rng)
-        problem = build_problem(self, data, targets)
+        problem, targets, score = self._prepare(X, y, sample_weight, given, rng)
         theta = self._start(problem, targets, rng, warm=self.warm_start)
         history = History(
-            score=validation and self._scorer(problem, targets, validation, held_out),
+            score=score,
             stop_early=self.early_stopping,
             patience=self.n_iter_no_change,
             tol=self.tol * (targets.loss_unit if self.scoring == "loss" else 1.0),
@@ -165,6 +167,14 @@ class BaseRegularizedMLP(BaseEstimator):
         if result.interrupted:
             raise KeyboardInterrupt
         self._warn(result, history)
+
+    def _prepare(self, X, y, sample_weight, given, rng):
+        """The problem, its targets, and the score of a flat vector on validation data, or None."""
+        targets = self._encode(y, sample_weight)
+        data, validation, held_out = self._divide(X, y, targets, sample_weight, given, rng)
+        problem = build_problem(self, data, targets)
+        score = validation and self._scorer(problem, targets, validation, held_out)
+        return problem, targets, score
 
     def _divide(self, X, y, targets, sample_weight, given, rng):
         """Training and validation `Data` (None: no validation), and the rows for a scorer."""

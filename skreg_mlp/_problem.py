@@ -30,6 +30,7 @@ class Data:
         self.n_rows = X.shape[0] if subset is None else len(subset)
         weights = self.training_targets()[1]
         self.mean_weight = 1.0 if weights is None else float(weights.mean(dtype=np.float64))
+        self.total_weight = self.mean_weight * self.n_rows
         self._sparse = sparse.issparse(X)
         self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
 
@@ -74,7 +75,7 @@ class PenaltyBlock:
 
 def penalty_blocks(network, penalties):
     """Blocks for one penalty a layer (None: unpenalised); equal elementwise ones become one."""
-    first = penalties[0]
+    first = penalties[0] if penalties else None
     if getattr(first, "elementwise", False) and all(
         p is not None and p.alpha == first.alpha for p in penalties
     ):
@@ -105,9 +106,10 @@ class Problem:
     """
 
     def __init__(
-        self, network, loss, data, penalties, *, batch_rows=1, output_unit=1.0, loss_unit=1.0
+        self, network, loss, data, penalties=(), *, batch_rows=1, output_unit=1.0, loss_unit=1.0
     ):
         self.network, self.loss, self.data = network, loss, data
+        self.output_unit = output_unit
         self.units = network.units(output_unit) if output_unit != 1 else None
         self.loss_unit = loss_unit
         self.gradient_units = loss_unit if self.units is None else loss_unit / self.units

@@ -49,28 +49,27 @@ def batch_rows(estimator, n_rows):
     return min(AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size, n_rows)
 
 
-def build_problem(estimator, data, targets, alpha=None):
-    """The objective of `estimator` on `data`, at its own alpha or another."""
+def build_problem(estimator, data, targets):
+    """The objective of `estimator` on `data`."""
     sizes = layer_sizes(estimator, data.X.shape[1], targets.n_outputs)
-    network = Network(sizes, ACTIVATIONS[estimator.activation], data.X.dtype)
-    output_unit = float(np.sqrt(np.mean(np.square(targets.spread))))
-    return Problem(
-        network,
+    problem = Problem(
+        Network(sizes, ACTIVATIONS[estimator.activation], data.X.dtype),
         targets.loss,
         data,
-        build_penalties(estimator, network, data, output_unit, alpha),
         batch_rows=batch_rows(estimator, data.n_rows),
-        output_unit=output_unit,
+        output_unit=float(np.sqrt(np.mean(np.square(targets.spread)))),
         loss_unit=targets.loss_unit,
     )
+    problem.set_penalties(build_penalties(estimator, problem, estimator.alpha))
+    return problem
 
 
-def build_penalties(estimator, network, data, output_unit, alpha=None):
-    """One bound penalty per weight matrix, None where nothing is penalised."""
-    n_layers, penalty = len(network.shapes), estimator.penalty
-    alphas = _validation.check_layer_alphas(estimator.alpha if alpha is None else alpha, n_layers)
+def build_penalties(estimator, problem, alpha):
+    """One bound penalty per weight matrix of `problem`, None where nothing is penalised."""
+    n_layers, penalty = len(problem.network.shapes), estimator.penalty
+    alphas = _validation.check_layer_alphas(alpha, n_layers)
     if estimator.alpha_scaling == "sum":
-        alphas = [a / (data.mean_weight * data.n_rows) for a in alphas]
+        alphas = [a / problem.data.total_weight for a in alphas]
     if isinstance(penalty, str):
         has_ratio = penalty in ("elasticnet", "sparse_group_l1")
         penalty = PENALTIES[penalty](**{"l1_ratio": estimator.l1_ratio} if has_ratio else {})
@@ -81,10 +80,11 @@ def build_penalties(estimator, network, data, output_unit, alpha=None):
                 f"feature_groups needs a group penalty, but penalty={estimator.penalty!r}: use "
                 "'group_l1' or another whose name has 'group', or leave feature_groups=None."
             )
-        groups[0] = _validation.check_feature_groups(estimator.feature_groups, network.sizes[0])
+        n_features = problem.network.sizes[0]
+        groups[0] = _validation.check_feature_groups(estimator.feature_groups, n_features)
     if penalty is None:
         return [None] * n_layers
-    scales = LOG_SUM_SCALE * network.typical_weights(output_unit)
+    scales = LOG_SUM_SCALE * problem.network.typical_weights(problem.output_unit)
     return [
         bind(penalty, *constants) if constants[0] else None
         for constants in zip(alphas, groups, scales.tolist())

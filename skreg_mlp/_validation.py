@@ -144,6 +144,19 @@ def check_parameters(estimator):
             raise ValueError(f"{name} must be {expected}; got {value!r}.")
 
 
+def check_grid(alphas, eps):
+    """Raise ValueError unless `alphas` is a number of them or an array, and `eps` a share."""
+    is_grid = np.ndim(alphas) == 1 and len(alphas) and all(is_strength(a) for a in list(alphas))
+    if not is_grid and not (_is_int(alphas) and alphas >= 1):
+        raise ValueError(
+            "alphas must be an integer of at least 1, how many, or an array of finite numbers of "
+            f"at least 0; got {alphas!r}."
+        )
+    test, expected = _real(0, 1, closed="()")
+    if not test(eps):
+        raise ValueError(f"eps must be {expected}; got {eps!r}.")
+
+
 def check_layer_alphas(alpha, n_layers):
     """One alpha per weight matrix, as a list of floats."""
     if not _is_sequence(alpha):

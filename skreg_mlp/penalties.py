@@ -206,6 +206,36 @@ class Penalty:
         """Convex penalty that touches this one at W and is nowhere below it: itself if convex."""
         return self
 
+    def alpha_max(self, gradient):
+        """Least alpha at which W = 0 is stationary where the loss has this gradient (inf: none)."""
+        zero, high = np.zeros_like(gradient), float(np.abs(gradient).max())
+
+        def stays(alpha):
+            return not bind(self, alpha).subgradient(zero, gradient).any()
+
+        while high > 0 and not stays(high):
+            if high > np.finfo(gradient.dtype).max / 4:
+                return np.inf
+            high *= 2
+        low = 0.0
+        while low < (middle := low + (high - low) / 2) < high:
+            low, high = (low, middle) if stays(middle) else (middle, high)
+        return high
+
+    def alpha_above(self, alpha, loss):
+        """An alpha at which, up to the height `loss`, the penalty is above its tangent of `alpha`.
+
+        The tangent is the one at zero; a convex penalty is above it everywhere.
+        """
+        return alpha
+
+    def least_cost(self, n_columns):
+        """c such that the tangent at zero of a row w of `n_columns` is >= alpha c norm1(w).
+
+        None where no such c is known: an automatic grid of alphas is then refused.
+        """
+        return None
+
     def share(self, squares):
         """Average `squares`, of the shape of W, in place over the weights that share one step."""
 
@@ -241,7 +271,9 @@ class L1(Penalty):
     elementwise: ClassVar[bool] = True
 
     def value(self, W):
-        return float(np.sum(self.alpha * np.abs(W)))
+        if np.ndim(self.alpha):
+            return float(np.vdot(self.alpha, np.abs(W)))
+        return self.alpha * float(np.abs(W).sum())
 
     def prox(self, V, step):
         return soft_threshold(V, step * self.alpha)
@@ -250,6 +282,9 @@ class L1(Penalty):
         return np.where(
             W == 0, soft_threshold(gradient, self.alpha), gradient + self.alpha * np.sign(W)
         )
+
+    def least_cost(self, n_columns):
+        return 1.0
 
     def terms(self, shape):
         return Terms(l1=self.alpha)
@@ -293,6 +328,9 @@ class ElasticNet(Penalty):
         lasso, ridge = self._parts
         return lasso.subgradient(W, ridge.subgradient(W, gradient))
 
+    def least_cost(self, n_columns):
+        return self.l1_ratio
+
     def terms(self, shape):
         return Terms(l1=self.alpha * self.l1_ratio, l2=self.alpha * (1 - self.l1_ratio))
 
@@ -331,6 +369,9 @@ class GroupL1(Penalty):
         direction = np.divide(W, norms, out=np.zeros_like(W), where=norms > 0)
         at_zero = group_soft_threshold(gradient, 1.0, self._strength(W.shape), self.groups)
         return np.where(norms > 0, gradient + strength * direction, at_zero)
+
+    def least_cost(self, n_columns):
+        return np.sqrt(n_columns).item()
 
     def share(self, squares):
         n_rows = 1 if self.groups is None else np.bincount(self.groups)
@@ -380,6 +421,9 @@ class SparseGroupL1(GroupL1):
         lasso, group = self._parts
         return group.subgradient(W, lasso.subgradient(W, gradient))
 
+    def least_cost(self, n_columns):
+        return self.l1_ratio + (1 - self.l1_ratio) * super().least_cost(n_columns)
+
     def terms(self, shape):
         lasso, group = self._parts
         return group.terms(shape)._replace(l1=lasso.alpha)
@@ -408,9 +452,8 @@ class ConcavePenalty(Penalty):
         """Derivative of `height`; at 0 from the right."""
         raise NotImplementedError
 
-    def alpha_above(self, alpha, loss):
-        """An alpha at which rho(x) >= alpha x for every x with rho(x) <= loss."""
-        raise NotImplementedError
+    def least_cost(self, n_columns):
+        return 1.0
 
     def value(self, W):
         return float(self.height(np.abs(W)).sum())
@@ -487,15 +530,15 @@ class SCAD(ConcavePenalty):
 
 @dataclass(frozen=True)
 class LogSum(ConcavePenalty):
-    """alpha scale log(1 + x / scale), slope alpha / (1 + x / scale)  (Candes, Wakin and Boyd, 2008).
+    """alpha scale log(1 + x / scale)  (Candes, Wakin and Boyd, 2008).
 
     Parameters
     ----------
     alpha : float, default=1.0
     scale : float, optional
-        Magnitude at which the slope has halved. By default an estimator sets it, in a copy and for
-        each layer, to a tenth of the typical weight of the layer's random start, which depends on
-        the sizes of the layers only (in the last layer also on the spread of y).
+        Magnitude at which the slope, alpha / (1 + x / scale), has halved. By default an estimator
+        sets it, in a copy and for each layer, to a tenth of the typical weight of the layer's
+        random start, which depends on the sizes of the layers (and, in the last, the spread of y).
     """
 
     scale: float | None = None
@@ -532,6 +575,9 @@ class _OfGroups(ConcavePenalty):
     def value(self, W):
         magnitudes, sizes = self._magnitudes(W)
         return float(np.dot(sizes, self.height(magnitudes)))
+
+    def least_cost(self, n_columns):
+        return np.sqrt(n_columns).item()
 
     def majorize(self, W):
         return GroupL1(self.slope(self._magnitudes(W)[0]), self.groups)

@@ -1,0 +1,290 @@
+"""The regularisation path: one network followed from dense to empty while alpha rises."""
+
+import copy
+import warnings
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skreg_mlp import _validation
+from skreg_mlp._alphas import alpha_grid
+from skreg_mlp._network import selected_inputs
+from skreg_mlp._setup import build_penalties, solver_name
+from skreg_mlp._solvers import _lbfgs
+from skreg_mlp._solvers._result import History, NonFiniteError
+
+MIN_STEPS = 1000  # of a stochastic solver along a path, however few the rows
+DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
+
+
+@dataclass(frozen=True)
+class RegularizationPath:
+    """Networks along the strength of the penalty, from the smallest alpha to an empty network.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Increasing. The grid may have gone on: the path ends with the first empty network.
+    coefs : list of list of ndarray
+        Weight matrices of each network, of shape (fan_in, fan_out).
+    intercepts : list of list of ndarray
+        Intercepts of each network.
+    objective, loss, stationarity : ndarray of shape (n_alphas,)
+        Penalised and plain mean training loss, and the largest entry of the least-norm subgradient.
+    n_nonzero : ndarray of shape (n_alphas,)
+        Number of non-zero weights.
+    selected_features : ndarray of bool of shape (n_alphas, n_features)
+        Whether a feature has a non-zero path to an output.
+    validation_scores : ndarray of shape (n_alphas,) or None
+        Scores on the validation data, higher is better; minus the loss by default.
+    """
+
+    alphas: np.ndarray
+    coefs: list
+    intercepts: list
+    objective: np.ndarray
+    loss: np.ndarray
+    stationarity: np.ndarray
+    n_nonzero: np.ndarray
+    selected_features: np.ndarray
+    validation_scores: np.ndarray | None
+    _template: object
+
+    def __len__(self):
+        return len(self.alphas)
+
+    def estimator(self, index):
+        """The network at ``alphas[index]``, as a fitted estimator.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        RegularizedMLPClassifier or RegularizedMLPRegressor
+        """
+        fitted = copy.copy(self._template)
+        fitted.alpha = layer_alphas(fitted, self.alphas[index])
+        fitted.coefs_, fitted.intercepts_ = self.coefs[index], self.intercepts[index]
+        fitted.loss_, fitted.objective_ = float(self.loss[index]), float(self.objective[index])
+        fitted.stationarity_ = float(self.stationarity[index])
+        return fitted
+
+
+def layer_alphas(estimator, alpha):
+    """`alpha` for every layer, or where the estimator has one each, scaled so that it is largest."""
+    if np.ndim(estimator.alpha) == 0:
+        return float(alpha)
+    ratios = np.asarray(estimator.alpha, dtype=np.float64)
+    return (alpha * ratios / ratios.max()).tolist()
+
+
+# --------------------------------------------------------------------------------------------
+# Following a path
+# --------------------------------------------------------------------------------------------
+def follow(estimator, problem, theta, alphas, rng, *, settle):
+    """Train `theta`, in place, at one alpha after another; yields after each of them.
+
+    The solver keeps its state. `settle` drops what only the noise of batches keeps alive, after
+    each alpha, at the cost of two passes over the data. Ends after the first empty network.
+    """
+    train = _solver(estimator, problem, theta, len(alphas), rng, settle)
+    for alpha in alphas:
+        problem.set_penalties(build_penalties(estimator, problem, layer_alphas(estimator, alpha)))
+        with np.errstate(all="ignore"):  # non-finite values are caught as such
+            train()
+        if problem.sparse:
+            problem.network.compact(theta)
+        yield alpha
+        if not theta[: problem.network.n_weights].any():
+            return
+
+
+def _solver(estimator, problem, theta, n_alphas, rng, settle):
+    """A function that trains `theta` at the problem's present alpha."""
+    name = solver_name(estimator, problem)
+    if name == "lbfgs":
+        limits = dict(tol=estimator.tol, max_iter=estimator.max_iter, max_fun=estimator.max_fun)
+        return lambda: _lbfgs.minimize(problem, theta, History(), **limits)
+
+    rate = estimator.learning_rate_init
+    trainer = estimator._trainer(name, problem, theta, continued=False)
+    in_all = max(estimator.max_iter, ceil(MIN_STEPS / trainer.n_batches))
+    epochs = {"next": ceil(in_all * (DENSE_SHARE + 1 / n_alphas)), "done": 0}
+
+    def train():
+        for _ in range(epochs["next"]):
+            loss = trainer.epoch(lambda time: rate, rng=rng if estimator.shuffle else None)
+            epochs["done"] += 1
+            if not np.isfinite(loss):
+                raise NonFiniteError(epochs["done"])
+        epochs["next"] = ceil(in_all / n_alphas)
+        if settle and problem.sparse:
+            trainer.settle(rate)
+
+    return train
+
+
+def trace(estimator, X, y, sample_weight, given, alphas, eps):
+    """`RegularizationPath` of a validated estimator on validated data."""
+    rng = estimator._rng()
+    problem, targets, score = estimator._prepare(X, y, sample_weight, given, rng)
+    alphas = alpha_grid(estimator, problem, alphas, eps)
+    network, theta = problem.network, estimator._start(problem, targets, rng, warm=False)
+    points = []
+    try:
+        for alpha in follow(estimator, problem, theta, alphas, rng, settle=True):
+            certificate = problem.certificate(theta)
+            if not np.isfinite(certificate[1]):
+                raise NonFiniteError(0)
+            coefs = [W.copy() for W in network.coefs(theta)]
+            intercepts = [b.copy() for b in network.biases(theta)]
+            points.append((alpha, coefs, intercepts, certificate, score and score(theta)))
+            if estimator.verbose:
+                _report(points[-1], len(points), len(alphas))
+    except NonFiniteError as error:
+        raise ValueError(estimator._explain(error, X, y)) from None
+    estimator._store_weights(network, targets, theta)
+    return _collect(points, estimator)
+
+
+def _collect(points, template):
+    alphas, coefs, intercepts, certificates, scores = zip(*points)
+    loss, objective, stationarity = np.array(certificates).T
+    return RegularizationPath(
+        np.array(alphas),
+        list(coefs),
+        list(intercepts),
+        objective,
+        loss,
+        stationarity,
+        np.array([sum(np.count_nonzero(W) for W in layers) for layers in coefs]),
+        np.array([selected_inputs(layers) for layers in coefs]),
+        None if scores[0] is None else np.array(scores),
+        template,
+    )
+
+
+def _report(point, done, n_alphas):
+    """Print one line for the network at one alpha."""
+    alpha, coefs, _, (loss, objective, stationarity), score = point
+    left = sum(np.count_nonzero(W) for W in coefs)
+    parts = [
+        f"Alpha {done:>3}/{n_alphas} {alpha:.3e}",
+        f"objective {objective:.6f}",
+        f"loss {loss:.6f}",
+        f"stationarity {stationarity:.1e}",
+        f"weights left {left}/{sum(W.size for W in coefs)}",
+    ]
+    if score is not None:
+        parts.append(f"validation score {score:.6f}")
+    print(", ".join(parts), flush=True)
+
+
+def regularization_path(
+    estimator,
+    X,
+    y,
+    *,
+    alphas=100,
+    eps=1e-3,
+    sample_weight=None,
+    X_val=None,
+    y_val=None,
+    sample_weight_val=None,
+):
+    """Follow a network from dense to empty while the strength of its penalty rises.
+
+    The network is trained at the smallest alpha and warm-started upwards: from zero weights no
+    solver moves a network with hidden layers, and what survives the rising penalty is what matters.
+    Solver "lbfgs" brings every network to ``tol`` within ``max_iter`` iterations; "adam" and "sgd"
+    keep their rate at ``learning_rate_init`` and spread ``max_iter`` epochs (or 1000 steps, if that
+    is more) evenly over the alphas, after a third as many at the first one.
+
+    Parameters
+    ----------
+    estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+        Its parameters; it is not changed, and its ``alpha`` is not used, except that several, one
+        per layer, keep their ratios. ``early_stopping`` and ``warm_start`` do not apply.
+    X : array-like or CSR matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    alphas : int or array-like of shape (n_alphas,), default=100
+        How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
+    eps : float, default=1e-3
+        First alpha of that grid, as a share of the `alpha_max` of the convex penalty with the same
+        slope at zero (which, for all but the concave penalties, is `alpha_max`).
+    sample_weight : array-like of shape (n_samples,), optional
+    X_val, y_val, sample_weight_val : array-like, optional
+        Validation data, scored at each alpha as the estimator's ``scoring`` says.
+
+    Returns
+    -------
+    RegularizationPath
+
+    Raises
+    ------
+    ValueError
+        A parameter or the data is outside its range, no grid is known for the penalty, or the loss
+        stopped being finite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Solver "lbfgs" did not reach ``tol`` at some alphas.
+
+    See Also
+    --------
+    RegularizedMLPClassifierCV, RegularizedMLPRegressorCV : Choose alpha by cross-validation.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), Regularization paths for generalized linear models via
+    coordinate descent; Lemhadri, Ruan, Abraham and Tibshirani (2021), LassoNet: a neural network
+    with feature sparsity, for paths from dense to sparse.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg_mlp import RegularizedMLPRegressor, regularization_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X, y = StandardScaler().fit_transform(X), (y - y.mean()) / y.std()
+    >>> mlp = RegularizedMLPRegressor(
+    ...     (10,), penalty="group_log_sum", learning_rate_init=0.01, random_state=0
+    ... )
+    >>> path = regularization_path(mlp, X, y)
+    >>> int(path.n_nonzero[0]), int(path.n_nonzero[-1])
+    (110, 0)
+    >>> first_with_three = path.selected_features.sum(axis=1).tolist().index(3)
+    >>> path.estimator(first_with_three).n_selected_features_
+    3
+    """
+    estimator = clone(estimator).set_params(early_stopping=False, warm_start=False)
+    _validation.check_parameters(estimator)
+    _validation.check_grid(alphas, eps)
+    X, y, sample_weight = estimator._read(X, y, sample_weight, reset=True)
+    _validation.warn_if_unscaled(X)
+    given = estimator._read_validation(X_val, y_val, sample_weight_val)
+    path = trace(estimator, X, y, sample_weight, given, alphas, eps)
+    warn_if_unfinished(estimator, path)
+    return path
+
+
+def warn_if_unfinished(estimator, path):
+    """Warn where a certified solver left alphas above its tolerance."""
+    certified = estimator.solver == "lbfgs" or (
+        estimator.solver == "auto" and len(path.coefs[0]) == 1
+    )
+    above = path.stationarity > estimator.tol
+    if certified and above.any():
+        warnings.warn(
+            f"{above.sum()} of {len(path)} alphas ended with a stationarity of up to "
+            f"{path.stationarity.max():.2g}, above tol={estimator.tol:g}: raise max_iter or tol, "
+            "or scale the data.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
