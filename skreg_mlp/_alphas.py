@@ -1,5 +1,7 @@
 """The grid of alphas: from where the penalty does nothing to where nothing is left."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import optimize, sparse
 from sklearn.base import clone
@@ -95,17 +97,33 @@ def _network_bound(estimator, problem, penalties, ratios, loss, delta):
     return loss ** (1 - 1 / depth) * (reach / cost) ** (1 / depth) / depth
 
 
+class Grid(NamedTuple):
+    """Increasing alphas of a path, `n_planned` of them and a continuation, should it be needed."""
+
+    alphas: np.ndarray
+    n_planned: int
+
+
 def alpha_grid(estimator, problem, alphas, eps):
-    """Increasing alphas of a path: as given, or as many as asked for from a geometric grid."""
+    """The alphas as given, or as many as asked for on a geometric grid that empties the network.
+
+    `alpha_max` is a bound for the global minimum; a path of local minima under a concave penalty
+    may pass it, and then goes on at the same ratio.
+    """
     if np.ndim(alphas):
-        return np.unique(np.asarray(alphas, dtype=np.float64))
+        alphas = np.unique(np.asarray(alphas, dtype=np.float64))
+        return Grid(alphas, len(alphas))
     bottom, top = grid_ends(estimator, problem)
     if not top > 0:
         raise ValueError(
             "y is constant, or no feature varies with it: every alpha gives the null model. Give "
             "alphas as an array, or check the data."
         )
-    return np.geomspace(eps * bottom, top, alphas)
+    grid = np.geomspace(eps * bottom, top, alphas) if alphas > 1 else np.array([top])
+    if not problem.sparse:
+        return Grid(grid, alphas)
+    ratio = (eps * bottom / top) ** (1 / alphas)
+    return Grid(np.concatenate([grid, top / ratio ** np.arange(1, alphas + 1)]), alphas)
 
 
 def alpha_max(estimator, X, y, sample_weight=None):
@@ -119,10 +137,10 @@ def alpha_max(estimator, X, y, sample_weight=None):
     usually empty at half of it. With D weight matrices under l1, activations of slope at most 1, L0
     the loss of the null model and q the largest over inputs j and outputs c of mean_i
     abs(delta_ic) abs(x_ij - mean_j), delta being the gradient of the loss at the null model, it is
-    L0^(1 - 1/D) q^(1/D) / D: layers of norm1 p_l can lower the loss by q p_1 ... p_D at most, and by
-    no more than L0, at the cost alpha (p_1 + ... + p_D). Group penalties divide q by the square
-    roots of the widths, "elasticnet" by l1_ratio^D; a concave penalty needs more, as far as its
-    slope falls.
+    L0^(1 - 1/D) q^(1/D) / D: layers of norm1 p_l lower the loss by q p_1 ... p_D at most, and by no
+    more than L0, at the cost alpha (p_1 + ... + p_D). Group penalties divide q by the square roots
+    of the widths, "elasticnet" by l1_ratio^D; a concave penalty needs more, as far as its slope
+    falls.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 The data's way: parameters are checked, X and y validated and encoded, names become objects
 (activation, loss, penalties, solver), and network + data + loss + penalties become one `Problem`,
-which a solver minimises. `_store` turns the solver's flat vector into ``coefs_``.
+which a solver minimises. `_fitted` turns the solver's flat vector into ``coefs_``.
 """
 
 import copy
@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp import _validation
 from skreg_mlp._activations import ACTIVATIONS
+from skreg_mlp._callbacks import CallbackSupportMixin, Lines, Tasks, with_callbacks
 from skreg_mlp._network import forward, selected_inputs
 from skreg_mlp._problem import BLOCK_ROWS, Data
 from skreg_mlp._setup import batch_rows, build_problem, solver_name, update_rule
@@ -49,7 +50,58 @@ def _offers_partial_fit(estimator):
     return True
 
 
-class BaseRegularizedMLP(BaseEstimator):
+def fitted_weights(network, targets, theta):
+    """The fitted attributes that predictions need, with copies of the weights."""
+    attributes = dict(
+        coefs_=[W.copy() for W in network.coefs(theta)],
+        intercepts_=[b.copy() for b in network.biases(theta)],
+        n_layers_=len(network.sizes),
+        n_outputs_=targets.n_outputs,
+        out_activation_=targets.out_activation,
+        _units=targets.units,
+    )
+    return attributes if targets.classes is None else {**attributes, "classes_": targets.classes}
+
+
+def _fitted(problem, targets, result, history):
+    """All fitted attributes, with the certificate of the full data; compacts `result.theta`."""
+    theta, scores = result.theta, history.validation_scores
+    if problem.sparse:
+        problem.network.compact(theta)
+    if result.interrupted:
+        curves = history.loss_curve, history.objective_curve
+        figures = *(curve[-1] if curve else np.nan for curve in curves), np.nan
+    else:
+        with np.errstate(all="ignore"):
+            figures = problem.certificate(theta)
+        if not np.isfinite(figures[1]):
+            raise NonFiniteError(result.n_iter)
+    return dict(
+        **fitted_weights(problem.network, targets, theta),
+        **dict(zip(("loss_", "objective_", "stationarity_"), figures)),
+        n_iter_=result.n_iter,
+        t_=result.n_iter * problem.n_rows,
+        loss_curve_=list(history.loss_curve),
+        objective_curve_=list(history.objective_curve),
+        validation_scores_=None if scores is None else list(scores),
+        best_validation_score_=history.best_score if scores else None,
+        best_loss_=min(history.loss_curve, default=np.nan),
+    )
+
+
+def _task_data(X, y, sample_weight, rows):
+    """The training data for hooks: all rows or those in `rows`, copied only if a hook asks."""
+
+    def part(values):
+        return values if rows is None else getattr(values, "iloc", values)[rows]
+
+    metadata = None
+    if sample_weight is not None:
+        metadata = lambda: {"sample_weight": part(sample_weight)}  # noqa: E731
+    return dict(X=lambda: part(X), y=lambda: part(y), metadata=metadata)
+
+
+class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator):
     """Fitting, warm starts, partial_fit and the attributes read from the weights."""
 
     # -- hooks of the two subclasses ------------------------------------------------------------
@@ -129,54 +181,96 @@ class BaseRegularizedMLP(BaseEstimator):
 
         Notes
         -----
+        With scikit-learn 1.9 or newer, ``set_callbacks`` takes callbacks, which see `fit` as a task
+        with one subtask an epoch ("adam", "sgd") or iteration ("lbfgs"). The X, y and sample
+        weights that a hook receives are the rows trained on; its ``fitted_estimator`` has copies
+        of the weights of that moment and all fitted attributes of a fit that ends there, which
+        takes about as long as an epoch. A hook that asks to stop ends the fit the usual way.
+
         GridSearchCV slices every fit parameter that has as many rows as `X`: a validation set of
         exactly that length is cut like `X` itself. Give it another number of rows.
         """
         _validation.check_parameters(self)
         with _restored_on_error(self):
+            frame = X
             X, y, sample_weight = self._read(X, y, sample_weight, reset=True)
+            # a hook that predicts from X is to find the feature names of the fit
+            shown = frame if hasattr(self, "feature_names_in_") else X
             _validation.warn_if_unscaled(X)
             given = self._read_validation(X_val, y_val, sample_weight_val)
-            self._fit(X, y, sample_weight, given)
+            self._warn(*self._fit(X, y, sample_weight, given, shown))
         return self
 
     def _rng(self):
         return np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _fit(self, X, y, sample_weight, given):
+    @with_callbacks
+    def _fit(self, X, y, sample_weight, given, shown):
+        """Train on validated data; `shown` is the X for hooks. Returns what `_warn` reads."""
         rng = self._rng()
         problem, targets, score = self._prepare(X, y, sample_weight, given, rng)
         theta = self._start(problem, targets, rng, warm=self.warm_start)
-        history = History(
-            score=score,
-            stop_early=self.early_stopping,
-            patience=self.n_iter_no_change,
-            tol=self.tol * (targets.loss_unit if self.scoring == "loss" else 1.0),
-            report=self._report if self.verbose else None,
-        )
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        told = dict(estimator=self, **_task_data(shown, y, sample_weight, problem.data.subset))
+        context.call_on_fit_task_begin(**told)
+        unit = "iteration" if solver_name(self, problem) == "lbfgs" else "epoch"
+        tasks, lines = Tasks(context, name=unit, **told), Lines(unit, every=self.verbose > 1)
+        history = self._history(problem, targets, score, tasks, lines)
         try:
             result, state = self._minimize(problem, theta, history, rng)
-            self._store(problem, targets, result, history)
+            vars(self).update(_fitted(problem, targets, result, history))
         except NonFiniteError as error:
             raise ValueError(self._explain(error, X, y)) from None
         except KeyboardInterrupt:  # outside the solver's loop, which ends by itself
             n_iter, state = len(history.loss_curve), None
             result = Result(theta, n_iter, "interrupted", interrupted=True)
-            self._store(problem, targets, result, history)
+            vars(self).update(_fitted(problem, targets, result, history))
         self._keep_state(state if self.warm_start else None, rng)
+        if self.verbose:
+            lines.print(vars(self), self.best_validation_score_, "end")
         if result.interrupted:
             raise KeyboardInterrupt
-        self._warn(result, history)
+        tasks.close()
+        context.call_on_fit_task_end(**told, reconstruction_attributes={})
+        return result, history
 
-    def _prepare(self, X, y, sample_weight, given, rng):
-        """The problem, its targets, and the score of a flat vector on validation data, or None."""
+    def _history(self, problem, targets, score, tasks, lines):
+        """A history that prints lines and tells hooks."""
+
+        def fitted():
+            """The attributes of a fit that ends with the last record."""
+            result = Result(history.theta.copy(), len(history.loss_curve), "")
+            return _fitted(problem, targets, result, history)
+
+        def report():
+            if self.verbose and lines.due(len(history.loss_curve)):
+                lines.print(fitted(), score and history.validation_scores[-1])
+            return tasks.end(fitted)
+
+        history = History(
+            score=score,
+            stop_early=self.early_stopping,
+            patience=self.n_iter_no_change,
+            tol=self.tol * (targets.loss_unit if self.scoring == "loss" else 1.0),
+            begin=tasks.begin,
+            report=report,
+        )
+        return history
+
+    def _prepare(self, X, y, sample_weight, given, rng, split=None):
+        """The problem, its targets, and the score of a flat vector on validation data, or None.
+
+        Validation data are those `given`, or the second half of `split`, two arrays of indices.
+        """
         targets = self._encode(y, sample_weight)
-        data, validation, held_out = self._divide(X, y, targets, sample_weight, given, rng)
+        if given is None and split is None and self.early_stopping:
+            split = self._split(targets, rng)
+        data, validation, held_out = self._divide(X, y, targets, sample_weight, given, split)
         problem = build_problem(self, data, targets)
         score = validation and self._scorer(problem, targets, validation, held_out)
         return problem, targets, score
 
-    def _divide(self, X, y, targets, sample_weight, given, rng):
+    def _divide(self, X, y, targets, sample_weight, given, split):
         """Training and validation `Data` (None: no validation), and the rows for a scorer."""
         weight = self._loss_weights(targets, sample_weight, X.dtype)
         subset, validation = None, None
@@ -185,8 +279,8 @@ class BaseRegularizedMLP(BaseEstimator):
             encoded = self._encode_validation(y_val, weight_val, targets)
             weight_val = self._loss_weights(encoded, weight_val, X.dtype)
             validation = Data(X_val.astype(X.dtype, copy=False), encoded.values, weight_val)
-        elif self.early_stopping:
-            subset, rows = self._split(targets, rng)
+        elif split is not None:
+            subset, rows = split
             validation = Data(X, targets.values, weight, rows)
             if self.scoring != "loss":
                 given = X[rows], y[rows], None if sample_weight is None else sample_weight[rows]
@@ -312,41 +406,6 @@ class BaseRegularizedMLP(BaseEstimator):
         if state is not None:
             self._optimizer, self._generator = state, rng.bit_generator.state
 
-    def _store(self, problem, targets, result, history):
-        """Turn the flat vector into fitted attributes, with the certificate of the full data."""
-        theta = result.theta
-        if problem.sparse:
-            problem.network.compact(theta)
-        self._store_weights(problem.network, targets, theta)
-        self.n_iter_ = result.n_iter
-        self.t_ = result.n_iter * problem.n_rows
-        self.loss_curve_ = history.loss_curve
-        self.objective_curve_ = history.objective_curve
-        self.validation_scores_ = history.validation_scores
-        self.best_validation_score_ = None
-        if history.validation_scores:
-            self.best_validation_score_ = history.best_score
-        self.best_loss_ = min(history.loss_curve, default=np.nan)
-        if result.interrupted:
-            self.loss_ = history.loss_curve[-1] if history.loss_curve else np.nan
-            self.objective_ = history.objective_curve[-1] if history.loss_curve else np.nan
-            self.stationarity_ = np.nan
-            return
-        with np.errstate(all="ignore"):
-            self.loss_, self.objective_, self.stationarity_ = problem.certificate(theta)
-        if not np.isfinite(self.objective_):
-            raise NonFiniteError(result.n_iter)
-
-    def _store_weights(self, network, targets, theta):
-        self.coefs_ = [W.copy() for W in network.coefs(theta)]
-        self.intercepts_ = [b.copy() for b in network.biases(theta)]
-        self.n_layers_ = len(network.sizes)
-        self.n_outputs_ = targets.n_outputs
-        self.out_activation_ = targets.out_activation
-        self._units = targets.units
-        if targets.classes is not None:
-            self.classes_ = targets.classes
-
     # -- partial_fit ----------------------------------------------------------------------------
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch of proximal steps at a constant rate over the rows given."""
@@ -373,7 +432,7 @@ class BaseRegularizedMLP(BaseEstimator):
                 self.objective_ = self.loss_ + problem.penalty_value(theta)
             if not (np.isfinite(self.objective_) and np.isfinite(theta).all()):
                 raise ValueError(self._explain(NonFiniteError(1), X, y))
-            self._store_weights(problem.network, targets, theta)
+            vars(self).update(fitted_weights(problem.network, targets, theta))
             self._keep_state({"solver": name, **trainer.state}, rng)
             self._count_call(problem.n_rows)
         return self
@@ -399,7 +458,7 @@ class BaseRegularizedMLP(BaseEstimator):
         weights = {} if weight_val is None else {"sample_weight": weight_val}
 
         def score(theta):
-            scored._store_weights(problem.network, targets, theta)
+            vars(scored).update(fitted_weights(problem.network, targets, theta))
             value = scorer(scored, X_val, y_val, **weights)
             if np.isnan(value):
                 raise ValueError(
@@ -409,18 +468,6 @@ class BaseRegularizedMLP(BaseEstimator):
             return value
 
         return score
-
-    def _report(self, history):
-        """Print one line for the last iterate."""
-        parts = [
-            f"Iteration {len(history.loss_curve):>4}",
-            f"objective {history.objective_curve[-1]:.6f}",
-            f"loss {history.loss_curve[-1]:.6f}",
-            f"parameters left {np.count_nonzero(history.theta)}/{history.theta.size}",
-        ]
-        if history.validation_scores:
-            parts.append(f"validation score {history.validation_scores[-1]:.6f}")
-        print(", ".join(parts), flush=True)
 
     def _explain(self, error, X, y):
         largest = f"the largest absolute value in X is {_validation.largest_magnitude(X):.3g}"
@@ -441,14 +488,15 @@ class BaseRegularizedMLP(BaseEstimator):
                 f"Every weight is zero: alpha={alpha} with penalty={self.penalty!r} leaves the "
                 "null model. Lower alpha (or compare alpha_scaling), and scale X and y.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
-        if self.stationarity_ > result.tolerance and not history.stop_early:
+        expected = history.stop_early or history.stopped
+        if self.stationarity_ > result.tolerance and not expected:
             warnings.warn(
                 f"The fit ended ({result.message}) with stationarity_={self.stationarity_:.2g}, "
                 f"above {result.tolerance:.2g}: {result.remedy}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
 
     # -- prediction -----------------------------------------------------------------------------

@@ -123,7 +123,11 @@ class RegularizedMLPClassifier(MLPClassification):
         Seed of the initial weights, the batches and the validation split.
 
     verbose : int, default=0
-        Whether to print the objective, the loss and the parameters left after each iteration.
+        1 prints a line after 1, 2, 3, 5, 7, 10, 14, ... epochs or iterations, a third further each
+        time (15 lines in 200), and one at the end; 2 prints one after every epoch or iteration. A
+        line gives objective, stationarity and weights left at the weights of that moment, as the
+        fitted attributes do at the end, and the last (at the end: the best) validation score. It
+        costs a pass over the training data.
 
     Attributes
     ----------
@@ -439,7 +443,11 @@ class RegularizedMLPRegressor(MLPRegression):
         Seed of the initial weights, the batches and the validation split.
 
     verbose : int, default=0
-        Whether to print the objective, the loss and the parameters left after each iteration.
+        1 prints a line after 1, 2, 3, 5, 7, 10, 14, ... epochs or iterations, a third further each
+        time (15 lines in 200), and one at the end; 2 prints one after every epoch or iteration. A
+        line gives objective, stationarity and weights left at the weights of that moment, as the
+        fitted attributes do at the end, and the last (at the end: the best) validation score. It
+        costs a pass over the training data.
 
     Attributes
     ----------

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg_mlp import _validation
 from skreg_mlp._alphas import alpha_grid
+from skreg_mlp._base import fitted_weights
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._setup import build_penalties, solver_name
 from skreg_mlp._solvers import _lbfgs
@@ -76,7 +77,7 @@ class RegularizationPath:
 
 
 def layer_alphas(estimator, alpha):
-    """`alpha` for every layer, or where the estimator has one each, scaled so that it is largest."""
+    """`alpha` for every layer; where the estimator has one each, these scaled to that largest."""
     if np.ndim(estimator.alpha) == 0:
         return float(alpha)
     ratios = np.asarray(estimator.alpha, dtype=np.float64)
@@ -86,22 +87,23 @@ def layer_alphas(estimator, alpha):
 # --------------------------------------------------------------------------------------------
 # Following a path
 # --------------------------------------------------------------------------------------------
-def follow(estimator, problem, theta, alphas, rng, *, settle):
+def _follow(estimator, problem, theta, grid, rng, *, settle):
     """Train `theta`, in place, at one alpha after another; yields after each of them.
 
     The solver keeps its state. `settle` drops what only the noise of batches keeps alive, after
     each alpha, at the cost of two passes over the data. Ends after the first empty network.
     """
-    train = _solver(estimator, problem, theta, len(alphas), rng, settle)
-    for alpha in alphas:
+    train = _solver(estimator, problem, theta, grid.n_planned, rng, settle)
+    for i, alpha in enumerate(grid.alphas):
+        empty = not theta[: problem.network.n_weights].any()
+        if i and empty:
+            return
         problem.set_penalties(build_penalties(estimator, problem, layer_alphas(estimator, alpha)))
         with np.errstate(all="ignore"):  # non-finite values are caught as such
             train()
         if problem.sparse:
             problem.network.compact(theta)
         yield alpha
-        if not theta[: problem.network.n_weights].any():
-            return
 
 
 def _solver(estimator, problem, theta, n_alphas, rng, settle):
@@ -129,29 +131,21 @@ def _solver(estimator, problem, theta, n_alphas, rng, settle):
     return train
 
 
-def trace(estimator, X, y, sample_weight, given, alphas, eps):
+@with_callbacks
+def trace(estimator, X, y, sample_weight, given, grid):
     """`RegularizationPath` of a validated estimator on validated data."""
     rng = estimator._rng()
     problem, targets, score = estimator._prepare(X, y, sample_weight, given, rng)
-    alphas = alpha_grid(estimator, problem, alphas, eps)
-    network, theta = problem.network, estimator._start(problem, targets, rng, warm=False)
-    points = []
-    try:
-        for alpha in follow(estimator, problem, theta, alphas, rng, settle=True):
-            certificate = problem.certificate(theta)
-            if not np.isfinite(certificate[1]):
-                raise NonFiniteError(0)
-            coefs = [W.copy() for W in network.coefs(theta)]
-            intercepts = [b.copy() for b in network.biases(theta)]
-            points.append((alpha, coefs, intercepts, certificate, score and score(theta)))
-            if estimator.verbose:
-                _report(points[-1], len(points), len(alphas))
-    except NonFiniteError as error:
-        raise ValueError(estimator._explain(error, X, y)) from None
-    estimator._store_weights(network, targets, theta)
-    return _collect(points, estimator)
+    theta, points = estimator._start(problem, targets, rng, warm=False), []
 
+    def attributes():
+        alpha, (loss, objective, stationarity), _ = points[-1]
+        return dict(
+            **fitted_weights(problem.network, targets, theta),
+            **dict(loss_=loss, objective_=objective, stationarity_=stationarity, alpha_=alpha),
+        )
 
+    ...
 def _collect(points, template):
     alphas, coefs, intercepts, certificates, scores = zip(*points)
     loss, objective, stationarity = np.array(certificates).T

@@ -98,6 +98,19 @@ RULES = {
         lambda v: is_strength(v) or (_is_sequence(v) and all(is_strength(a) for a in v)),
         "a finite number of at least 0, or a list of such, one per weight matrix",
     ),
+    "alphas": (
+        lambda v: (
+            (_is_int(v) and v >= 1) or (_is_sequence(v) and len(v) and all(map(is_strength, v)))
+        ),
+        "an integer of at least 1, how many, or an array of finite numbers of at least 0",
+    ),
+    "eps": _real(0, 1, closed="()"),
+    "selection": _one_of("min", "1se"),
+    "refit": _one_of("full", "support"),
+    "n_jobs": (
+        lambda v: v is None or (_is_int(v) and v != 0),
+        "None or a non-zero integer; -1 is all processors",
+    ),
     "l1_ratio": _real(0, 1, closed="[]"),
     "alpha_scaling": _one_of("mean", "sum"),
     "class_weight": (
@@ -138,23 +151,15 @@ RULES = {
 
 def check_parameters(estimator):
     """Raise ValueError for the first constructor parameter outside its rule."""
-    for name, value in estimator.get_params(deep=False).items():
+    check_values(**estimator.get_params(deep=False))
+
+
+def check_values(**values):
+    """Raise ValueError for the first value outside the rule of its name."""
+    for name, value in values.items():
         test, expected = RULES.get(name, (None, None))
         if test is not None and not test(value):
             raise ValueError(f"{name} must be {expected}; got {value!r}.")
-
-
-def check_grid(alphas, eps):
-    """Raise ValueError unless `alphas` is a number of them or an array, and `eps` a share."""
-    is_grid = np.ndim(alphas) == 1 and len(alphas) and all(is_strength(a) for a in list(alphas))
-    if not is_grid and not (_is_int(alphas) and alphas >= 1):
-        raise ValueError(
-            "alphas must be an integer of at least 1, how many, or an array of finite numbers of "
-            f"at least 0; got {alphas!r}."
-        )
-    test, expected = _real(0, 1, closed="()")
-    if not test(eps):
-        raise ValueError(f"eps must be {expected}; got {eps!r}.")
 
 
 def check_layer_alphas(alpha, n_layers):

@@ -566,20 +566,6 @@ def test_a_pickle_holds_the_weights_once(solver):
         assert len(pickle.dumps(kept)) < 1.1 * size
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_verbose_prints_the_objective_of_every_iteration(solver, capsys):
-    rows, y, X_val, y_val = halves("multiclass")
-    model = make("multiclass", solver=solver, max_iter=4, verbose=1)
-    model.fit(rows, y, X_val=X_val, y_val=y_val)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == model.n_iter_ == 4
-    for line, objective, score in zip(lines, model.objective_curve_, model.validation_scores_):
-        assert f"objective {objective:.6f}" in line and f"validation score {score:.6f}" in line
-    model.set_params(verbose=0).fit(rows, y)
-    captured = capsys.readouterr()
-    assert captured.out == captured.err == ""
-
-
 @pytest.mark.parametrize("solver", STOCHASTIC)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule_reaches_the_optimum_of_the_linear_model(schedule, solver):

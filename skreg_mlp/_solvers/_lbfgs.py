@@ -63,6 +63,7 @@ class Objective:
         seen, unit = {}, stage.unit(self._units)
 
         def value_and_gradient(z):
+            self.history.begin()
             x = z * unit
             theta = stage.theta(x)
             loss, gradient = self.loss_and_gradient(theta)
@@ -110,6 +111,9 @@ class Objective:
         self.history.record(theta, loss, loss + self.problem.penalty_value(self.theta))
         if self.history.exhausted:
             raise _Stop
+        if self.history.stopped:  # end as at max_iter, with the exact zeros that a stage leaves
+            self.max_iter = self.n_iter
+            raise _EndOfStage
 
 
 class Lifted:

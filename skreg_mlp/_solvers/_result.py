@@ -38,17 +38,26 @@ class History:
         Score on a validation set, higher is better.
     patience, tol : int, float
         With `stop_early`: stop after `patience` records that do not raise the score by `tol`.
-    report : callable(history), optional
-        Called after each record, for progress messages.
+    begin, report : callable() and callable() -> bool, optional
+        Called before an iteration and after its record, for messages; `report` returns whether to
+        stop.
     """
 
-    def __init__(self, *, score=None, stop_early=False, patience=10, tol=1e-4, report=None):
+    def __init__(
+        self, *, score=None, stop_early=False, patience=10, tol=1e-4, begin=None, report=None
+    ):
         self._score, self.stop_early = score, stop_early and score is not None
-        self._patience, self._tol, self._report = patience, tol, report
+        self._patience, self._tol = patience, tol
+        self._begin, self._report = begin, report
         self.loss_curve, self.objective_curve = [], []
         self.validation_scores = [] if score is not None else None
         self.best_score, self.best = -np.inf, None
-        self._waited = 0
+        self._waited, self.stopped = 0, False
+
+    def begin(self):
+        """Say that an iteration begins; saying so again before its record does no harm."""
+        if self._begin is not None:
+            self._begin()
 
     @property
     def exhausted(self):
@@ -74,4 +83,4 @@ class History:
             self.best_score = max(self.best_score, score)
         self.theta = theta
         if self._report is not None:
-            self._report(self)
+            self.stopped = self._report()

@@ -221,12 +221,15 @@ def minimize(
     best, waited = np.inf, 0
     try:
         while not schedule.finished(result.n_iter):
+            history.begin()
             loss = trainer.epoch(schedule.rate, result.n_iter, rng)
             result.n_iter += 1
             objective = loss + problem.penalty_value(theta)
             if not np.isfinite(objective):
                 raise NonFiniteError(result.n_iter)
             history.record(theta, loss, objective, trainer.snapshot)
+            if history.stopped:
+                break
             waited = 0 if objective < best - tol else waited + 1
             best = min(best, objective)
             if history.exhausted if history.stop_early else waited >= n_iter_no_change:
