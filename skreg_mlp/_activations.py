@@ -31,9 +31,11 @@ def tanh(z, slope):
 
 
 def relu(z, slope):
-    if slope is not None:
+    if slope is None:
+        np.maximum(z, np.zeros_like(z), out=z)  # vectorised, as it is not against the scalar 0
+    else:
         np.greater(z, 0, out=slope)
-    np.maximum(z, 0, out=z)
+        np.maximum(z, 0, out=z)
 
 
 def leaky_relu(z, slope):

@@ -20,12 +20,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg_mlp import _validation
 from skreg_mlp._activations import ACTIVATIONS
 from skreg_mlp._callbacks import CallbackSupportMixin, Lines, Tasks, with_callbacks
-from skreg_mlp._network import forward, selected_inputs
-from skreg_mlp._problem import BLOCK_ROWS, Data
+from skreg_mlp._compaction import CompactionMixin
+from skreg_mlp._network import dense, forward, gather_columns, selected_inputs
+from skreg_mlp._problem import Data
 from skreg_mlp._setup import batch_rows, build_problem, solver_name, update_rule
 from skreg_mlp._solvers import _lbfgs, _stochastic
 from skreg_mlp._solvers._result import History, NonFiniteError, Result
 
+PREDICTED_ROWS = 1024  # a block: few enough for its values to stay in the cache
 LOSS_CURVE_CALLS = 1000  # calls of partial_fit whose losses are kept
 UNDERTRAINED = 0.15  # of the steepness of the start: the stationarity that deserves a warning
 
@@ -101,7 +103,7 @@ def _task_data(X, y, sample_weight, rows):
     return dict(X=lambda: part(X), y=lambda: part(y), metadata=metadata)
 
 
-class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator):
+class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
     """Fitting, warm starts, partial_fit and the attributes read from the weights."""
 
     # -- hooks of the two subclasses ------------------------------------------------------------
@@ -210,6 +212,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator):
         rng = self._rng()
         problem, targets, score = self._prepare(X, y, sample_weight, given, rng)
         theta = self._start(problem, targets, rng, warm=self.warm_start)
+        vars(self).pop("_inputs", None)  # of a network that was pruned before this fit
         context = self._init_callback_context(max_subtasks=self.max_iter)
         told = dict(estimator=self, **_task_data(shown, y, sample_weight, problem.data.subset))
         context.call_on_fit_task_begin(**told)
@@ -345,6 +348,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator):
         return network.initialize(rng, null_scores, targets.spread, gain)
 
     def _check_warm(self, network, targets):
+        if hasattr(self, "_inputs"):
+            raise ValueError(
+                "A pruned network cannot be trained further, by partial_fit or under "
+                "warm_start=True: keep the estimator that prune() was called on, or clone() this "
+                "one to start anew."
+            )
         shapes = [W.shape for W in self.coefs_]
         if shapes != network.shapes:
             raise ValueError(
@@ -504,11 +513,20 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator):
         """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
         check_is_fitted(self, "coefs_")
         dtype = self.coefs_[0].dtype
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=(np.float64, np.float32))
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            ensure_all_finite=False,  # seen to below, for the columns that are read
+        )
         raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
-        activation = ACTIVATIONS[self.activation]
-        for rows in gen_batches(X.shape[0], BLOCK_ROWS):
-            block = X[rows].astype(dtype, copy=False)
+        activation, inputs = ACTIVATIONS[self.activation], getattr(self, "_inputs", None)
+        for rows in gen_batches(X.shape[0], PREDICTED_ROWS):
+            block = X[rows] if inputs is None else gather_columns(X[rows], inputs)
+            _validation.check_finite(block, type(self).__name__)
+            block = block.astype(dtype, copy=False)
             raw[rows] = forward(block, self.coefs_, self.intercepts_, activation)
         return raw
 
@@ -517,18 +535,19 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator):
     def n_nonzero_(self):
         """Number of non-zero weights, intercepts not counted."""
         check_is_fitted(self, "coefs_")
-        return int(sum(np.count_nonzero(W) for W in self.coefs_))
+        return int(sum((W != 0).sum() for W in self.coefs_))
 
     @property
     def sparsity_(self):
-        """Share of weights that are zero."""
-        return 1 - self.n_nonzero_ / sum(W.size for W in self.coefs_)
+        """Share of weights that are zero; 1 where a pruned network has no weights left."""
+        n_nonzero = self.n_nonzero_
+        return 1 - n_nonzero / max(sum(np.prod(W.shape) for W in self.coefs_), 1)
 
     @property
     def selected_features_(self):
         """Mask of the inputs with a non-zero path to an output."""
         check_is_fitted(self, "coefs_")
-        return selected_inputs(self.coefs_)
+        return self._per_feature(selected_inputs(self.coefs_))
 
     @property
     def n_selected_features_(self):
@@ -539,7 +558,16 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator):
     def feature_importances_(self):
         """Euclidean norm of each input's outgoing weights, 0 where it is not selected."""
         selected = self.selected_features_
-        return np.where(selected, np.linalg.norm(self.coefs_[0], axis=1), 0)
+        norms = np.linalg.norm(dense(self.coefs_[0]), axis=1)
+        return np.where(selected, self._per_feature(norms), 0)
+
+    def _per_feature(self, values):
+        """One value for each column of X from one for each row of ``coefs_[0]``."""
+        if not hasattr(self, "_inputs"):
+            return values
+        spread = np.zeros(self.n_features_in_, dtype=values.dtype)
+        spread[self._inputs] = values
+        return spread
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

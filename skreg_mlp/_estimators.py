@@ -133,7 +133,8 @@ class RegularizedMLPClassifier(MLPClassification):
     ----------
     coefs_, intercepts_ : list of ndarray
         Weight matrices of shape (fan_in, fan_out) and intercepts of each layer, in the dtype of X.
-        Predictions read them, whoever sets them.
+        Predictions read them, whoever sets them. CSR arrays after `to_sparse`; smaller after
+        `prune`, where the rows of ``coefs_[0]`` are the features in ``selected_features_``.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted; the indices of the labels for multilabel y.
@@ -174,7 +175,7 @@ class RegularizedMLPClassifier(MLPClassification):
         Validation score after each epoch or iteration, and the best of them.
 
     n_nonzero_, sparsity_ : int, float
-        Number of non-zero weights, and share of zero weights.
+        Number of non-zero weights, and share of zero weights, of those in ``coefs_``.
 
     selected_features_, n_selected_features_ : ndarray of shape (n_features_in_,), int
         Mask of the features with a non-zero path to an output, and their number.
@@ -453,7 +454,8 @@ class RegularizedMLPRegressor(MLPRegression):
     ----------
     coefs_, intercepts_ : list of ndarray
         Weight matrices of shape (fan_in, fan_out) and intercepts of each layer, in the dtype of X.
-        Predictions read them, whoever sets them.
+        Predictions read them, whoever sets them. CSR arrays after `to_sparse`; smaller after
+        `prune`, where the rows of ``coefs_[0]`` are the features in ``selected_features_``.
 
     n_features_in_ : int
         Number of features seen in `fit`.
@@ -491,7 +493,7 @@ class RegularizedMLPRegressor(MLPRegression):
         Validation score after each epoch or iteration, and the best of them.
 
     n_nonzero_, sparsity_ : int, float
-        Number of non-zero weights, and share of zero weights.
+        Number of non-zero weights, and share of zero weights, of those in ``coefs_``.
 
     selected_features_, n_selected_features_ : ndarray of shape (n_features_in_,), int
         Mask of the features with a non-zero path to an output, and their number.

@@ -8,6 +8,7 @@ are written straight into the views of a vector laid out alike.
 from itertools import pairwise
 
 import numpy as np
+from scipy import sparse
 
 
 class Network:
@@ -54,7 +55,7 @@ class Network:
         """Lay given weights and intercepts out as one new vector."""
         theta = np.empty(self.n_parameters, dtype=self.dtype)
         for view, values in zip(self.coefs(theta), coefs):
-            view[...] = values
+            view[...] = dense(values)
         if self.intercepts:
             for view, values in zip(self.biases(theta), intercepts):
                 view[...] = values
@@ -140,12 +141,24 @@ class Workspace:
         self.ones = np.ones(n_rows, dtype=network.dtype)
 
 
+def dense(A):
+    """`A`, a new array where it is sparse."""
+    return A.toarray() if sparse.issparse(A) else A
+
+
+def gather_columns(X, columns):
+    """Columns of `X`, in the layout that costs least."""
+    if isinstance(X, np.ndarray) and X.flags.c_contiguous:
+        return X.take(columns, axis=1, mode="clip")  # "raise" would gather into a second buffer
+    return X[:, columns]
+
+
 def _product(A, B, out):
-    """A @ B into `out` (None: a new array), A dense or sparse."""
+    """A @ B into `out` (None: a new array, dense), A dense or sparse; B too without `out`."""
+    if out is None:
+        return dense(A @ B)
     if isinstance(A, np.ndarray):
         return np.dot(A, B, out=out)
-    if out is None:
-        return A @ B
     out[...] = A @ B
     return out
 
@@ -163,8 +176,8 @@ def forward(X, coefs, intercepts, activation, workspace=None):
 
 
 def selected_inputs(coefs):
-    """Mask of the inputs with a non-zero path to an output."""
+    """Mask of the inputs with a non-zero path to an output, for dense or CSR weights."""
     alive = np.ones(coefs[-1].shape[1], dtype=bool)
     for W in reversed(coefs):
-        alive = (W[:, alive] != 0).any(axis=1)
+        alive = (W != 0) @ alive
     return alive

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skreg_mlp._activations import ACTIVATIONS
@@ -213,6 +213,12 @@ def largest_magnitude(values):
     """max abs(values) of a dense or CSR array, without a temporary of its size."""
     values = values.data if sparse.issparse(values) else values
     return max(-float(values.min()), float(values.max())) if values.size else 0.0
+
+
+def check_finite(X, estimator_name):
+    """Refuse nan and infinity, in scikit-learn's words but faster where all is well."""
+    if not np.isfinite(largest_magnitude(X)):
+        assert_all_finite(X, estimator_name=estimator_name, input_name="X")
 
 
 def check_magnitude(values, dtype, name, remedy):
