@@ -97,7 +97,7 @@ def _mark_alphas(ax, marks, place="best"):
         label = f"{', '.join(of_alpha)}: alpha = {alpha:.3g}"
         ax.axvline(alpha, linestyle=style, color=colour, linewidth=1.3, label=label)
     if names:
-        ax.legend(loc=place, fontsize="small", framealpha=1)
+        ax.legend(loc=place, fontsize="small")
 
 
 def _label_starts(ax, room, x, y, names, colours):
@@ -462,7 +462,7 @@ class LossCurveDisplay(_Display):
             style = dict(marker="*", markersize=12, linestyle="none", color="#000000")
             handles += self.score_ax_.plot(best + 1, scores[best], label=label, **style)
         place = "best" if self.score_ax_ is ax else "center right"  # "best" knows one axes only
-        self.score_ax_.legend(handles=handles, loc=place, fontsize="small", framealpha=1)
+        self.score_ax_.legend(handles=handles, loc=place, fontsize="small")
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

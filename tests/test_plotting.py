@@ -153,15 +153,15 @@ def test_small_axes_of_the_users_own():
 
 def test_names_are_shortened_in_the_middle_and_never_read_as_formulas():
     model = named(LinearRegression().fit(np.eye(2), [0, 1]), [[[1], [2]]])
-    names = ["cost in $ or $\\frac", "the_first_part_of_a_name__the_last_part"]
-    texts = [
-        t.get_text() for t in NetworkDisplay.from_estimator(model, feature_names=names).ax_.texts
-    ]
+    names = ["cost in $\\frac$", "the_first_part_of_a_name__the_last_part"]
+    display = NetworkDisplay.from_estimator(model, feature_names=names)
+    display.figure_.canvas.draw()
+    texts = [text.get_text() for text in display.ax_.texts]
     assert texts[0] == names[0]
     start, end = texts[1].split("…")
     assert names[1].startswith(start) and names[1].endswith(end) and len(texts[1]) == 24
-    model.coefs_[0][:] = 0
-    NetworkDisplay.from_estimator(model, feature_names=names).figure_.canvas.draw()
+    path = FittedCV((2, 1)).fit().path_
+    RegularizationPathDisplay.from_path(path, feature_names=names).figure_.canvas.draw()
 
 
 # --------------------------------------------------------------------------------------------
