@@ -3,9 +3,19 @@
 from skreg_mlp._alphas import alpha_max
 from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._path import RegularizationPath, regularization_path
+from skreg_mlp._plotting import (
+    AlphaSelectionDisplay,
+    LossCurveDisplay,
+    NetworkDisplay,
+    RegularizationPathDisplay,
+)
 
 __all__ = [
+    "AlphaSelectionDisplay",
+    "LossCurveDisplay",
+    "NetworkDisplay",
     "RegularizationPath",
+    "RegularizationPathDisplay",
     "RegularizedMLPClassifier",
     "RegularizedMLPRegressor",
     "alpha_max",

@@ -112,14 +112,19 @@ class Lines:
 
     def print(self, fitted, score=None, label=None):
         """Print one line for the fitted attributes of that moment."""
-        left = sum(np.count_nonzero(W) for W in fitted["coefs_"])
-        total = sum(W.size for W in fitted["coefs_"])
-        parts = [
-            f"{label or self._unit:>9} {fitted['n_iter_']:>5}",
-            f"objective {fitted['objective_']:#12.6g}",
-            f"stationarity {fitted['stationarity_']:8.2e}",
-            f"weights left {left:>{len(str(total))}}/{total}",
-        ]
-        if score is not None:
-            parts.append(f"validation score {score:#12.6g}")
-        print("   ".join(parts), flush=True)
+        print_line(f"{label or self._unit:>9} {fitted['n_iter_']:>5}", fitted, score)
+
+
+def print_line(label, fitted, score=None):
+    """Print the figures of a network: `fitted` holds its attributes."""
+    left = sum(np.count_nonzero(W) for W in fitted["coefs_"])
+    total = sum(W.size for W in fitted["coefs_"])
+    parts = [
+        label,
+        f"objective {fitted['objective_']:#12.6g}",
+        f"stationarity {fitted['stationarity_']:8.2e}",
+        f"weights left {left:>{len(str(total))}}/{total}",
+    ]
+    if score is not None:
+        parts.append(f"validation score {score:#12.6g}")
+    print("   ".join(parts), flush=True)

@@ -3,6 +3,7 @@
 import copy
 import warnings
 from dataclasses import dataclass
+from itertools import chain, repeat
 from math import ceil
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg_mlp import _validation
 from skreg_mlp._alphas import alpha_grid
 from skreg_mlp._base import fitted_weights
+from skreg_mlp._callbacks import Tasks, print_line, with_callbacks
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._setup import build_penalties, solver_name
 from skreg_mlp._solvers import _lbfgs
@@ -87,75 +89,113 @@ def layer_alphas(estimator, alpha):
 # --------------------------------------------------------------------------------------------
 # Following a path
 # --------------------------------------------------------------------------------------------
-def _follow(estimator, problem, theta, grid, rng, *, settle):
-    """Train `theta`, in place, at one alpha after another; yields after each of them.
+class Walk:
+    """A network that is being followed along a grid of alphas.
 
-    The solver keeps its state. `settle` drops what only the noise of batches keeps alive, after
-    each alpha, at the cost of two passes over the data. Ends after the first empty network.
+    ``theta`` is the network at the present alpha; ``certificate`` its mean loss, objective and
+    stationarity; ``score`` scores it on validation data (None: there are none), which are those
+    `given` or the second of the two arrays of rows in `split`.
     """
-    train = _solver(estimator, problem, theta, grid.n_planned, rng, settle)
-    for i, alpha in enumerate(grid.alphas):
-        empty = not theta[: problem.network.n_weights].any()
-        if i and empty:
-            return
-        problem.set_penalties(build_penalties(estimator, problem, layer_alphas(estimator, alpha)))
-        with np.errstate(all="ignore"):  # non-finite values are caught as such
-            train()
-        if problem.sparse:
-            problem.network.compact(theta)
-        yield alpha
+
+    def __init__(self, estimator, X, y, sample_weight, *, given=None, split=None):
+        self.estimator, self.X, self.y, self.rng = estimator, X, y, estimator._rng()
+        self.problem, self.targets, self.score = estimator._prepare(
+            X, y, sample_weight, given, self.rng, split
+        )
+        self.theta = estimator._start(self.problem, self.targets, self.rng, warm=False)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.told = dict(estimator=estimator, X=X, y=y, metadata=metadata)
+
+    def follow(self, grid, *, certify):
+        """Train at one alpha after another; yields each, and ends after the first empty network.
+
+        `certify` drops what only the noise of batches keeps alive and computes the certificate
+        after each alpha, at the cost of three passes over the data.
+        """
+        problem, theta, estimator = self.problem, self.theta, self.estimator
+        train = _trainer(estimator, problem, theta, grid.n_planned, self.rng, settle=certify)
+        context = estimator._init_callback_context(max_subtasks=grid.n_planned)
+        context.call_on_fit_task_begin(**self.told)
+        tasks = Tasks(context, name="alpha", **self.told)
+        try:
+            for self.alpha in grid.alphas:
+                tasks.begin()
+                strengths = layer_alphas(estimator, self.alpha)
+                problem.set_penalties(build_penalties(estimator, problem, strengths))
+                with np.errstate(all="ignore"):  # non-finite values are caught as such
+                    train()
+                    if problem.sparse:
+                        problem.network.compact(theta)
+                    self.certificate = problem.certificate(theta) if certify else (0.0,) * 3
+                if not np.isfinite(self.certificate[1]):
+                    raise NonFiniteError(0)
+                yield self.alpha
+                if tasks.end(self.attributes) or not self.theta[: problem.network.n_weights].any():
+                    break
+        except NonFiniteError as error:
+            raise ValueError(estimator._explain(error, self.X, self.y)) from None
+        context.call_on_fit_task_end(**self.told, reconstruction_attributes={})
+
+    def attributes(self):
+        """Fitted attributes of the network at the present alpha, with copies of its weights."""
+        figures = dict(zip(("loss_", "objective_", "stationarity_"), self.certificate))
+        return fitted_weights(self.problem.network, self.targets, self.theta) | figures
 
 
-def _solver(estimator, problem, theta, n_alphas, rng, settle):
-    """A function that trains `theta` at the problem's present alpha."""
+def _trainer(estimator, problem, theta, n_alphas, rng, settle):
+    """A function that trains `theta` at the problem's present alpha, keeping the solver's state."""
     name = solver_name(estimator, problem)
     if name == "lbfgs":
         limits = dict(tol=estimator.tol, max_iter=estimator.max_iter, max_fun=estimator.max_fun)
-        return lambda: _lbfgs.minimize(problem, theta, History(), **limits)
 
-    rate = estimator.learning_rate_init
+        def solve():
+            if _lbfgs.minimize(problem, theta, History(), **limits).interrupted:
+                raise KeyboardInterrupt
+
+        return solve
+    rate, shuffle = estimator.learning_rate_init, rng if estimator.shuffle else None
     trainer = estimator._trainer(name, problem, theta, continued=False)
-    in_all = max(estimator.max_iter, ceil(MIN_STEPS / trainer.n_batches))
-    epochs = {"next": ceil(in_all * (DENSE_SHARE + 1 / n_alphas)), "done": 0}
+    in_all = n_epochs(estimator, trainer)
+    plan = chain([ceil(in_all * (DENSE_SHARE + 1 / n_alphas))], repeat(ceil(in_all / n_alphas)))
 
     def train():
-        for _ in range(epochs["next"]):
-            loss = trainer.epoch(lambda time: rate, rng=rng if estimator.shuffle else None)
-            epochs["done"] += 1
-            if not np.isfinite(loss):
-                raise NonFiniteError(epochs["done"])
-        epochs["next"] = ceil(in_all / n_alphas)
+        for epoch in range(next(plan)):
+            if not np.isfinite(trainer.epoch(lambda time: rate, rng=shuffle)):
+                raise NonFiniteError(epoch + 1)
         if settle and problem.sparse:
             trainer.settle(rate)
 
     return train
 
 
+def n_epochs(estimator, trainer):
+    """Epochs of a stochastic solver along a whole path, the first alpha's start not counted."""
+    return max(estimator.max_iter, ceil(MIN_STEPS / trainer.n_batches))
+
+
 @with_callbacks
-def trace(estimator, X, y, sample_weight, given, grid):
-    """`RegularizationPath` of a validated estimator on validated data."""
-    rng = estimator._rng()
-    problem, targets, score = estimator._prepare(X, y, sample_weight, given, rng)
-    theta, points = estimator._start(problem, targets, rng, warm=False), []
+def trace(estimator, walk, grid):
+    """`RegularizationPath` of a validated estimator, ready to walk along a grid."""
+    points = []
+    for alpha in walk.follow(grid, certify=True):
+        score = None if walk.score is None else walk.score(walk.theta)
+        points.append((alpha, walk.attributes(), score))
+        if estimator.verbose:
+            _report(points[-1], len(points), grid.n_planned)
+    vars(estimator).update(points[-1][1])
+    return _collect(points, estimator)
 
-    def attributes():
-        alpha, (loss, objective, stationarity), _ = points[-1]
-        return dict(
-            **fitted_weights(problem.network, targets, theta),
-            **dict(loss_=loss, objective_=objective, stationarity_=stationarity, alpha_=alpha),
-        )
 
-    ...
 def _collect(points, template):
-    alphas, coefs, intercepts, certificates, scores = zip(*points)
-    loss, objective, stationarity = np.array(certificates).T
+    alphas, networks, scores = zip(*points)
+    coefs = [network["coefs_"] for network in networks]
     return RegularizationPath(
         np.array(alphas),
-        list(coefs),
-        list(intercepts),
-        objective,
-        loss,
-        stationarity,
+        coefs,
+        [network["intercepts_"] for network in networks],
+        np.array([network["objective_"] for network in networks]),
+        np.array([network["loss_"] for network in networks]),
+        np.array([network["stationarity_"] for network in networks]),
         np.array([sum(np.count_nonzero(W) for W in layers) for layers in coefs]),
         np.array([selected_inputs(layers) for layers in coefs]),
         None if scores[0] is None else np.array(scores),
@@ -165,18 +205,9 @@ def _collect(points, template):
 
 def _report(point, done, n_alphas):
     """Print one line for the network at one alpha."""
-    alpha, coefs, _, (loss, objective, stationarity), score = point
-    left = sum(np.count_nonzero(W) for W in coefs)
-    parts = [
-        f"Alpha {done:>3}/{n_alphas} {alpha:.3e}",
-        f"objective {objective:.6f}",
-        f"loss {loss:.6f}",
-        f"stationarity {stationarity:.1e}",
-        f"weights left {left}/{sum(W.size for W in coefs)}",
-    ]
-    if score is not None:
-        parts.append(f"validation score {score:.6f}")
-    print(", ".join(parts), flush=True)
+    alpha, network, score = point
+    label = f"alpha {done:>{len(str(n_alphas))}}/{n_alphas} {alpha:9.3e}"
+    print_line(label, network, score)
 
 
 def regularization_path(
@@ -259,11 +290,12 @@ def regularization_path(
     """
     estimator = clone(estimator).set_params(early_stopping=False, warm_start=False)
     _validation.check_parameters(estimator)
-    _validation.check_grid(alphas, eps)
+    _validation.check_values(alphas=alphas, eps=eps)
     X, y, sample_weight = estimator._read(X, y, sample_weight, reset=True)
     _validation.warn_if_unscaled(X)
     given = estimator._read_validation(X_val, y_val, sample_weight_val)
-    path = trace(estimator, X, y, sample_weight, given, alphas, eps)
+    walk = Walk(estimator, X, y, sample_weight, given=given)
+    path = trace(estimator, walk, alpha_grid(estimator, walk.problem, alphas, eps))
     warn_if_unfinished(estimator, path)
     return path
 

@@ -1,0 +1,490 @@
+"""The displays: what their artists show is what the models hold, and no text covers another."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+
+import skreg_mlp
+from skreg_mlp import (
+    AlphaSelectionDisplay,
+    LossCurveDisplay,
+    NetworkDisplay,
+    RegularizationPathDisplay,
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+)
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+ALPHAS = np.geomspace(1e-3, 1, 25)
+SIZES = [5, 30, 500]
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+# --------------------------------------------------------------------------------------------
+# Models whose weights are known
+# --------------------------------------------------------------------------------------------
+class FittedCV(BaseEstimator):
+    """What the displays read of a CV estimator: a path of shrinking random weights."""
+
+    def __init__(self, sizes=(30, 8, 1), scoring="loss"):
+        self.sizes, self.scoring = sizes, scoring
+
+    def fit(self, X=None, y=None):
+        rng = np.random.default_rng(0)
+        full = [rng.standard_normal(shape) for shape in zip(self.sizes, self.sizes[1:])]
+        full[0] *= np.linspace(1, 0.1, self.sizes[0])[:, None]
+        coefs = [[np.sign(W) * np.maximum(np.abs(W) - 4 * a, 0) for W in full] for a in ALPHAS]
+        self.path_ = SimpleNamespace(
+            alphas=ALPHAS,
+            coefs=coefs,
+            selected_features=np.array([connected(Ws)[0] for Ws in coefs]),
+        )
+        self.coefs_ = coefs[8]
+        self.alphas_, self.n_splits_ = ALPHAS, 4
+        loss = 0.3 + (np.log10(ALPHAS) + 2) ** 2
+        scores = -loss + 0.1 * rng.standard_normal((4, 25))
+        self.cv_results_ = {f"split{k}_test_score": row for k, row in enumerate(scores)}
+        self.cv_results_["mean_test_score"] = scores.mean(axis=0)
+        self.cv_results_["std_test_score"] = scores.std(axis=0)
+        self.alpha_min_, self.alpha_1se_, self.alpha_ = ALPHAS[8], ALPHAS[10], ALPHAS[10]
+        self.n_nonzero_path_ = np.array([sum(np.count_nonzero(W) for W in Ws) for Ws in coefs])
+        return self
+
+
+def connected(coefs):
+    """Masks of the inputs and outputs that are joined, by a product over all paths."""
+    paths = np.linalg.multi_dot([np.eye(len(coefs[0])), *[(W != 0).astype(float) for W in coefs]])
+    return paths.any(axis=1), paths.any(axis=0)
+
+
+def names_of(n_features):
+    return [f"a_rather_long_name_of_a_column__category_{j}" for j in range(n_features)]
+
+
+def named(model, weights):
+    """`model` with the given weights, as though it had been fitted."""
+    model.coefs_ = [np.asarray(W, dtype=float) for W in weights]
+    return model
+
+
+# --------------------------------------------------------------------------------------------
+# Texts
+# --------------------------------------------------------------------------------------------
+def drawn_texts(figure):
+    """Texts drawn, those of ticks and legends included, with their boxes, lines left out.
+
+    matplotlib also keeps labels of ticks outside the limits, which it does not draw.
+    """
+    drawn, draw = [], Text.draw
+
+    def record(text, *args):
+        drawn.append(text)
+        draw(text, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", record)
+        figure.canvas.draw()
+    kept = [text for text in drawn if text.get_visible() and text.get_text().strip()]
+    return [(text, Text.get_window_extent(text)) for text in kept]
+
+
+def assert_legible(figure):
+    boxes = drawn_texts(figure)
+    assert len(boxes) > 3
+    for k, (text, box) in enumerate(boxes):
+        where = (text.get_text(), box, figure.bbox)
+        assert box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1, where
+        assert box.y0 >= -1 and box.y1 <= figure.bbox.y1 + 1, where
+        for other, other_box in boxes[k + 1 :]:
+            assert not box.padded(-1).overlaps(other_box.padded(-1)), (text, other)
+
+
+@pytest.mark.parametrize("n_features", SIZES)
+@pytest.mark.parametrize("hidden", [(), (8, 6)])
+@pytest.mark.parametrize("display", [RegularizationPathDisplay, NetworkDisplay])
+def test_no_text_covers_another(display, n_features, hidden):
+    model = FittedCV((n_features, *hidden, 1)).fit()
+    shown = display.from_estimator(model, feature_names=names_of(n_features))
+    assert_legible(shown.figure_)
+    shown.ax_.set_title("A title of the user's")
+    assert_legible(shown.figure_)
+
+
+@pytest.mark.parametrize("n_features", SIZES)
+def test_no_text_covers_another_in_the_other_displays(n_features):
+    model = FittedCV((n_features, 30, 1)).fit()
+    assert_legible(AlphaSelectionDisplay.from_estimator(model).figure_)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, n_features))
+    model = RegularizedMLPRegressor(max_iter=5, early_stopping=True, scoring="r2").fit(X, X[:, 0])
+    assert_legible(LossCurveDisplay.from_estimator(model).figure_)
+
+
+def test_small_axes_of_the_users_own():
+    figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
+    model = FittedCV().fit()
+    for ax, display in zip(
+        axes.flat, (RegularizationPathDisplay, AlphaSelectionDisplay, NetworkDisplay)
+    ):
+        shown = display.from_estimator(model, ax=ax)
+        assert shown.ax_ is ax and shown.figure_ is figure
+    assert_legible(figure)
+
+
+def test_names_are_shortened_in_the_middle_and_never_read_as_formulas():
+    model = named(LinearRegression().fit(np.eye(2), [0, 1]), [[[1], [2]]])
+    names = ["cost in $\\frac$", "the_first_part_of_a_name__the_last_part"]
+    display = NetworkDisplay.from_estimator(model, feature_names=names)
+    display.figure_.canvas.draw()
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert texts[0] == names[0]
+    start, end = texts[1].split("…")
+    assert names[1].startswith(start) and names[1].endswith(end) and len(texts[1]) == 24
+    path = FittedCV((2, 1)).fit().path_
+    RegularizationPathDisplay.from_path(path, feature_names=names).figure_.canvas.draw()
+
+
+# --------------------------------------------------------------------------------------------
+# Path
+# --------------------------------------------------------------------------------------------
+def vertical_lines(ax):
+    """Places of the lines drawn from bottom to top."""
+    lines = [line for line in ax.get_lines() if list(line.get_ydata()) == [0, 1]]
+    return [line.get_xdata()[0] for line in lines]
+
+
+def top_axis(ax):
+    (top,) = ax.child_axes
+    ticks = zip(top.get_xticks(), top.get_xticklabels())
+    return {float(at): label.get_text() for at, label in ticks}
+
+
+def test_a_linear_path_shows_the_coefficients():
+    model = FittedCV((30, 1)).fit()
+    display = RegularizationPathDisplay.from_path(model.path_, alpha=0.02)
+    lines = np.array([line.get_ydata() for line in display.lines_])
+    assert_array_equal(lines, np.array([coefs[0][:, 0] for coefs in model.path_.coefs]).T)
+    assert lines.min() < 0
+    assert all(np.array_equal(line.get_xdata(), ALPHAS) for line in display.lines_)
+    assert vertical_lines(display.ax_) == [0.02]
+    assert display.ax_.get_xscale() == "log"
+
+
+@pytest.mark.parametrize("sizes", [(30, 8, 1), (6, 5, 4, 3), (30, 3)])
+def test_a_path_shows_norms_of_what_is_connected(sizes):
+    model = FittedCV(sizes).fit()
+    display = RegularizationPathDisplay.from_estimator(model)
+    for k, coefs in enumerate(model.path_.coefs):
+        inputs, _ = connected(coefs)
+        for j, line in enumerate(display.lines_):
+            norm = np.sqrt(np.sum(coefs[0][j] ** 2)) if inputs[j] else 0
+            assert line.get_ydata()[k] == pytest.approx(norm, rel=1e-12, abs=0)
+    assert vertical_lines(display.ax_) == [model.alpha_]
+
+
+def test_norms_of_disconnected_features_are_zero():
+    coefs = [[np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[0.0], [1.0]])]] * 2
+    path = SimpleNamespace(
+        alphas=np.array([0.1, 1]), coefs=coefs, selected_features=np.array([[False, True]] * 2)
+    )
+    lines = RegularizationPathDisplay.from_path(path).lines_
+    assert_array_equal([line.get_ydata() for line in lines], [[0, 0], [2, 2]])
+
+
+def test_the_top_axis_counts_the_features():
+    model = FittedCV().fit()
+    ticks = top_axis(RegularizationPathDisplay.from_estimator(model).ax_)
+    counts = model.path_.selected_features.sum(axis=1)
+    assert len(ticks) >= 4
+    for alpha, label in ticks.items():
+        assert label == str(counts[list(ALPHAS).index(alpha)])
+    weights = top_axis(AlphaSelectionDisplay.from_estimator(model).ax_)
+    assert weights[ALPHAS[0]] == str(sum((W != 0).sum() for W in model.path_.coefs[0]))
+
+
+def test_the_largest_features_are_named_at_their_lines():
+    model = FittedCV((30, 1)).fit()
+    display = RegularizationPathDisplay.from_estimator(model)
+    size = np.mean([np.abs(coefs[0][:, 0]) for coefs in model.path_.coefs], axis=0)
+    expected = {f"x{j}": j for j in np.argsort(size)[-10:]}
+    assert {text.get_text() for text in display.ax_.texts} == set(expected)
+    heights = []
+    for text in display.ax_.texts:
+        line = display.lines_[expected[text.get_text()]]
+        assert text.xy == (ALPHAS[0], line.get_ydata()[0])
+        assert to_hex(text.arrow_patch.get_edgecolor()) == to_hex(line.get_color())
+        heights.append((line.get_ydata()[0], text.get_position()[1]))
+    assert sorted(heights) == sorted(heights, key=lambda pair: pair[1])
+
+
+def test_an_alpha_of_zero_is_left_out():
+    path = FittedCV((5, 1)).fit().path_
+    path.alphas = np.concatenate([[0], ALPHAS[1:]])
+    display = RegularizationPathDisplay.from_path(path)
+    display.figure_.canvas.draw()
+    assert min(top_axis(display.ax_)) == ALPHAS[1] == display.ax_.texts[0].xy[0]
+
+
+# --------------------------------------------------------------------------------------------
+# Selection of alpha
+# --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("scoring, sign", [("loss", -1), ("r2", 1), (len, 1)])
+def test_alpha_selection(scoring, sign):
+    model = FittedCV(scoring=scoring).fit()
+    display = AlphaSelectionDisplay.from_estimator(model)
+    points, _, (bars,) = display.errorbar_
+    splits = np.array([model.cv_results_[f"split{k}_test_score"] for k in range(4)])
+    assert_allclose(points.get_ydata(), sign * splits.mean(axis=0))
+    ends = np.array(bars.get_segments())
+    assert_allclose(ends[:, 1, 1] - ends[:, 0, 1], 2 * splits.std(axis=0) / 2)
+    assert_allclose(ends[:, 0, 0], ALPHAS)
+    name = "len" if scoring is len else scoring
+    assert display.ax_.get_ylabel() == f"Cross-validated {name}"
+    assert vertical_lines(display.ax_) == [model.alpha_min_, model.alpha_1se_]
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["best: alpha = 0.01", "1 SE, chosen: alpha = 0.0178"]
+
+
+# --------------------------------------------------------------------------------------------
+# Curves of a fit
+# --------------------------------------------------------------------------------------------
+RNG = np.random.default_rng(1)
+X = RNG.standard_normal((80, 4))
+LABELS = (X[:, 0] > 0).astype(int)
+
+
+def curves(display):
+    axes = {display.ax_, display.score_ax_}
+    return {line.get_label(): line for ax in axes for line in ax.get_lines()}
+
+
+@pytest.mark.parametrize(
+    "model, y",
+    [
+        (RegularizedMLPClassifier((5,), max_iter=12, alpha=0.01), LABELS),
+        (RegularizedMLPRegressor((5,), max_iter=12, penalty="l1", solver="sgd"), X[:, :2]),
+        (RegularizedMLPClassifier((), penalty="l1", alpha=0.01), LABELS),
+        (RegularizedMLPRegressor((5,), solver="lbfgs", max_iter=12), X[:, 0]),
+    ],
+)
+def test_loss_curves(model, y):
+    display = LossCurveDisplay.from_estimator(model.fit(X, y))
+    drawn = curves(display)
+    assert set(drawn) == {"Objective", "Training loss"}
+    assert_array_equal(drawn["Objective"].get_ydata(), model.objective_curve_)
+    assert_array_equal(drawn["Training loss"].get_ydata(), model.loss_curve_)
+    assert_array_equal(drawn["Objective"].get_xdata(), 1 + np.arange(model.n_iter_))
+    full_batch = model.solver == "lbfgs" or not model.hidden_layer_sizes
+    assert display.ax_.get_xlabel() == ("Iteration" if full_batch else "Epoch")
+
+
+@pytest.mark.parametrize("scoring", ["loss", "accuracy"])
+def test_validation_curve(scoring):
+    model = RegularizedMLPClassifier(
+        max_iter=30, early_stopping=True, scoring=scoring, random_state=0, learning_rate_init=0.03
+    ).fit(X, LABELS)
+    display = LossCurveDisplay.from_estimator(model)
+    drawn, sign = curves(display), -1 if scoring == "loss" else 1
+    scores = sign * np.array(model.validation_scores_)
+    assert_allclose(drawn[f"Validation {scoring}"].get_ydata(), scores)
+    epoch = model.validation_scores_.index(model.best_validation_score_) + 1
+    best = drawn[f"Best: epoch {epoch}"]
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (epoch, scores[epoch - 1])
+    assert (display.score_ax_ is display.ax_) == (scoring == "loss")
+
+
+def test_loss_curve_of_partial_fit_counts_all_calls(monkeypatch):
+    monkeypatch.setattr("skreg_mlp._base.LOSS_CURVE_CALLS", 3)
+    model = RegularizedMLPRegressor((2,))
+    for _ in range(5):
+        model.partial_fit(X, X[:, 0])
+    drawn = curves(LossCurveDisplay.from_estimator(model))
+    assert_array_equal(drawn["Objective"].get_xdata(), [3, 4, 5])
+
+
+def test_loss_curve_without_an_iteration():
+    model = RegularizedMLPRegressor((), warm_start=True).fit(X, X[:, 0]).fit(X, X[:, 0])
+    assert model.n_iter_ == 0
+    LossCurveDisplay.from_estimator(model).figure_.canvas.draw()
+
+
+# --------------------------------------------------------------------------------------------
+# Networks
+# --------------------------------------------------------------------------------------------
+def edges(display):
+    """(x, sign, width) of each line, and its ends."""
+    collection = display.edges_
+    signs = {"#0072b2": 1, "#d55e00": -1}
+    colours = [signs[to_hex(c)] for c in collection.get_colors()]
+    return collection.get_segments(), colours, collection.get_linewidths()
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (6, 5)])
+@pytest.mark.parametrize("n_targets", [1, 3])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_one_line_per_nonzero_weight(hidden, n_targets, sparse):
+    y = X[:, :n_targets] + X[:, 1:2] ** 2
+    model = RegularizedMLPRegressor(
+        hidden, penalty="l1", alpha=0.05, solver="lbfgs", max_iter=100, activation="tanh",
+        random_state=0,
+    ).fit(X, y.squeeze())  # fmt: skip
+    assert 0 < model.n_nonzero_ < sum(W.size for W in model.coefs_)
+    weights = np.concatenate([W[W != 0] for W in model.coefs_])
+    selected = model.selected_features_
+    if sparse:
+        model.coefs_ = [csr_matrix(W) for W in model.coefs_]
+    display = NetworkDisplay.from_estimator(model)
+    lines, signs, _ = edges(display)
+    assert len(lines) == len(weights)
+    assert signs.count(1) == (weights > 0).sum()
+    names = [text.get_text() for text in display.ax_.texts]
+    outputs = ["output"] if n_targets == 1 else ["target 0", "target 1", "target 2"]
+    assert sorted(names) == sorted([f"x{j}" for j in np.flatnonzero(selected)] + outputs)
+    assert display.ax_.get_title().startswith(f"{selected.sum()} of 4 inputs")
+
+
+def test_lines_join_the_right_nodes():
+    W, V = np.array([[2.0, 0.0], [-1.0, 0.0], [0.0, 4.0]]), np.array([[1.0, -3.0], [0.0, 1.0]])
+    model = named(RegularizedMLPClassifier((2,)), [W, V])
+    model.classes_ = np.array(["no", "yes"])
+    display = NetworkDisplay.from_estimator(model, feature_names="abc")
+    at = {text.get_text(): text.xy for text in display.ax_.texts}
+    lines, signs, widths = edges(display)
+    first = {tuple(ends[0]): of for ends, *of in zip(lines, signs, widths) if ends[0][0] == 0}
+    assert {name: first[at[name]][0] for name in "abc"} == {"a": 1, "b": -1, "c": 1}
+    assert first[at["b"]][1] < first[at["a"]][1] < first[at["c"]][1]
+    ends = {tuple(line[1]) for line in lines if line[0][0] == 1}
+    assert ends == {at["no"], at["yes"]}
+    assert display.ax_.get_title() == "3 of 3 inputs, 2 of 2 units"
+
+
+def crossings(display):
+    lines = np.array(display.edges_.get_segments())
+    pairs = [(a, b) for k, a in enumerate(lines) for b in lines[k + 1 :] if a[0, 0] == b[0, 0]]
+    return sum((a[0, 1] - b[0, 1]) * (a[1, 1] - b[1, 1]) < 0 for a, b in pairs)
+
+
+def test_a_planar_network_is_drawn_without_crossings():
+    inputs, units = np.random.default_rng(2).permuted([np.arange(12), np.arange(12)], axis=1)
+    W, V = np.eye(12)[inputs][:, units], np.zeros((12, 3))
+    V[np.arange(12), np.argsort(units) % 3] = 1
+    names = [f"x{j}" for j in range(12)]
+    display = NetworkDisplay(coefs=[W, V], feature_names=names, output_names=list("abc")).plot()
+    assert crossings(display) == 0
+
+
+def test_what_leads_nowhere_is_not_drawn():
+    W, V = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), np.array([[0.0], [5.0], [1.0]])
+    display = NetworkDisplay.from_estimator(named(RegularizedMLPRegressor(), [W, V]))
+    assert len(edges(display)[0]) == 2
+    assert display.ax_.get_title() == "1 of 2 inputs, 1 of 3 units"
+    assert [text.get_text() for text in display.ax_.texts] == ["x1", "output"]
+
+
+def test_large_networks_show_their_largest_nodes_and_say_so():
+    W = np.outer(np.arange(1, 41.0), np.ones(30))
+    V = np.arange(1, 31.0)[:, None]
+    model = named(RegularizedMLPRegressor(), [W, V])
+    display = NetworkDisplay.from_estimator(model, max_units=6)
+    assert len(edges(display)[0]) == 6 * 6 + 6
+    assert display.ax_.get_title() == (
+        "40 of 40 inputs, 30 of 30 units\n(drawn: the 6 inputs, 6 units of largest norm)"
+    )
+    names = {text.get_text() for text in display.ax_.texts}
+    assert names == {f"x{j}" for j in range(34, 40)} | {"output"}
+
+
+@pytest.mark.parametrize("shapes", [[(3, 1)], [(3, 4), (4, 2)], [(3, 4), (4, 5), (5, 2)]])
+def test_null_model(shapes):
+    model = named(RegularizedMLPRegressor(), [np.zeros(shape) for shape in shapes])
+    display = NetworkDisplay.from_estimator(model)
+    display.figure_.canvas.draw()
+    assert len(edges(display)[0]) == 0
+    assert display.ax_.get_title().startswith("0 of 3 inputs")
+    assert "no input" in display.ax_.texts[-1].get_text()
+
+
+@pytest.mark.parametrize(
+    "y, class_names, expected",
+    [
+        (LABELS, None, ["1"]),
+        (LABELS, ["ill", "well"], ["well"]),
+        (np.arange(80) % 3, None, ["0", "1", "2"]),
+        (np.c_[LABELS, 1 - LABELS], ["first", "second"], ["first", "second"]),
+    ],
+)
+def test_names_of_outputs(y, class_names, expected):
+    model = RegularizedMLPClassifier((3,), max_iter=2).fit(X, y)
+    display = NetworkDisplay.from_estimator(model, class_names=class_names)
+    assert [text.get_text() for text in display.ax_.texts][4:] == expected
+
+
+# --------------------------------------------------------------------------------------------
+# Errors, and matplotlib only where it is needed
+# --------------------------------------------------------------------------------------------
+DISPLAYS = [RegularizationPathDisplay, AlphaSelectionDisplay, LossCurveDisplay, NetworkDisplay]
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_errors(display):
+    model = RegularizedMLPRegressor((2,), max_iter=2)
+    with pytest.raises(NotFittedError):
+        display.from_estimator(model)
+    pipeline = make_pipeline(model).fit(X, X[:, 0])
+    with pytest.raises(TypeError, match=f"{display.__name__}.*Pipeline, pass the last step"):
+        display.from_estimator(pipeline)
+    if display in DISPLAYS[:2]:
+        with pytest.raises(TypeError, match="needs a fitted RegularizedMLPClassifierCV"):
+            display.from_estimator(model)
+
+
+@pytest.mark.parametrize("display", [RegularizationPathDisplay, NetworkDisplay])
+def test_feature_names(display):
+    model = FittedCV((5, 1)).fit()
+    with pytest.raises(ValueError, match="feature_names has 2 entries, but 5 are needed"):
+        display.from_estimator(model, feature_names=["a", "b"])
+    model.feature_names_in_ = np.array(list("abcde"), dtype=object)
+    assert display.from_estimator(model).feature_names == list("abcde")
+    given = display.from_estimator(model, feature_names=list("vwxyz"))
+    assert given.feature_names == list("vwxyz")
+
+
+def test_class_names():
+    model = RegularizedMLPClassifier((3,), max_iter=2).fit(X, LABELS)
+    with pytest.raises(ValueError, match="class_names has 1 entries, but 2 are needed"):
+        NetworkDisplay.from_estimator(model, class_names=["well"])
+
+
+def run(code):
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_importing_the_package_does_not_import_matplotlib():
+    run("import sys, skreg_mlp; assert 'matplotlib' not in sys.modules")
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r'NetworkDisplay.plot .*pip install "skreg_mlp\[plot\]"'):
+        NetworkDisplay.from_estimator(FittedCV().fit())
+    assert set(skreg_mlp.__all__) >= {display.__name__ for display in DISPLAYS}
