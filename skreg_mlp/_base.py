@@ -2,7 +2,7 @@
 
 The data's way: parameters are checked, X and y validated and encoded, names become objects
 (activation, loss, penalties, solver), and network + data + loss + penalties become one `Problem`,
-which a solver minimises. `_fitted` turns the solver's flat vector into ``coefs_``.
+which a solver minimises. `fitted_attributes` turns the solver's flat vector into ``coefs_``.
 """
 
 import copy
@@ -33,7 +33,7 @@ UNDERTRAINED = 0.15  # of the steepness of the start: the stationarity that dese
 
 
 @contextmanager
-def _restored_on_error(estimator):
+def restored_on_error(estimator):
     """Leave a fitted estimator as it was where fitting it again fails."""
     before = dict(vars(estimator))
     try:
@@ -65,7 +65,7 @@ def fitted_weights(network, targets, theta):
     return attributes if targets.classes is None else {**attributes, "classes_": targets.classes}
 
 
-def _fitted(problem, targets, result, history):
+def fitted_attributes(problem, targets, result, history):
     """All fitted attributes, with the certificate of the full data; compacts `result.theta`."""
     theta, scores = result.theta, history.validation_scores
     if problem.sparse:
@@ -193,7 +193,7 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
         exactly that length is cut like `X` itself. Give it another number of rows.
         """
         _validation.check_parameters(self)
-        with _restored_on_error(self):
+        with restored_on_error(self):
             frame = X
             X, y, sample_weight = self._read(X, y, sample_weight, reset=True)
             # a hook that predicts from X is to find the feature names of the fit
@@ -221,13 +221,13 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
         history = self._history(problem, targets, score, tasks, lines)
         try:
             result, state = self._minimize(problem, theta, history, rng)
-            vars(self).update(_fitted(problem, targets, result, history))
+            vars(self).update(fitted_attributes(problem, targets, result, history))
         except NonFiniteError as error:
             raise ValueError(self._explain(error, X, y)) from None
         except KeyboardInterrupt:  # outside the solver's loop, which ends by itself
             n_iter, state = len(history.loss_curve), None
             result = Result(theta, n_iter, "interrupted", interrupted=True)
-            vars(self).update(_fitted(problem, targets, result, history))
+            vars(self).update(fitted_attributes(problem, targets, result, history))
         self._keep_state(state if self.warm_start else None, rng)
         if self.verbose:
             lines.print(vars(self), self.best_validation_score_, "end")
@@ -243,7 +243,7 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
         def fitted():
             """The attributes of a fit that ends with the last record."""
             result = Result(history.theta.copy(), len(history.loss_curve), "")
-            return _fitted(problem, targets, result, history)
+            return fitted_attributes(problem, targets, result, history)
 
         def report():
             if self.verbose and lines.due(len(history.loss_curve)):
@@ -420,7 +420,7 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
         """One epoch of proximal steps at a constant rate over the rows given."""
         _validation.check_parameters(self)
         first = not hasattr(self, "coefs_")
-        with _restored_on_error(self):
+        with restored_on_error(self):
             X, y, sample_weight = self._read(X, y, sample_weight, reset=first)
             X = X if first else X.astype(self.coefs_[0].dtype, copy=False)
             known = classes if first else getattr(self, "classes_", None)

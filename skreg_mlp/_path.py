@@ -15,7 +15,7 @@ from skreg_mlp._alphas import alpha_grid
 from skreg_mlp._base import fitted_weights
 from skreg_mlp._callbacks import Tasks, print_line, with_callbacks
 from skreg_mlp._network import selected_inputs
-from skreg_mlp._setup import build_penalties, solver_name
+from skreg_mlp._setup import batch_rows, build_penalties, solver_name
 from skreg_mlp._solvers import _lbfgs
 from skreg_mlp._solvers._result import History, NonFiniteError
 
@@ -114,7 +114,7 @@ class Walk:
         """
         problem, theta, estimator = self.problem, self.theta, self.estimator
         train = _trainer(estimator, problem, theta, grid.n_planned, self.rng, settle=certify)
-        context = estimator._init_callback_context(max_subtasks=grid.n_planned)
+        context = estimator._init_callback_context(max_subtasks=len(grid.alphas))
         context.call_on_fit_task_begin(**self.told)
         tasks = Tasks(context, name="alpha", **self.told)
         try:
@@ -155,7 +155,7 @@ def _trainer(estimator, problem, theta, n_alphas, rng, settle):
         return solve
     rate, shuffle = estimator.learning_rate_init, rng if estimator.shuffle else None
     trainer = estimator._trainer(name, problem, theta, continued=False)
-    in_all = n_epochs(estimator, trainer)
+    in_all = n_epochs(estimator, problem.n_rows)
     plan = chain([ceil(in_all * (DENSE_SHARE + 1 / n_alphas))], repeat(ceil(in_all / n_alphas)))
 
     def train():
@@ -168,9 +168,9 @@ def _trainer(estimator, problem, theta, n_alphas, rng, settle):
     return train
 
 
-def n_epochs(estimator, trainer):
+def n_epochs(estimator, n_rows):
     """Epochs of a stochastic solver along a whole path, the first alpha's start not counted."""
-    return max(estimator.max_iter, ceil(MIN_STEPS / trainer.n_batches))
+    return max(estimator.max_iter, ceil(MIN_STEPS / ceil(n_rows / batch_rows(estimator, n_rows))))
 
 
 @with_callbacks

@@ -145,7 +145,6 @@ class Trainer:
     def __init__(self, problem, theta, rule, state, batch_size):
         self.problem, self.theta, self.rule, self.state = problem, theta, rule, state
         self._batch_size = batch_size
-        self.n_batches = ceil(problem.n_rows / batch_size)
         self._order = np.arange(problem.n_rows)
         self._gradient = np.empty_like(theta)
 
