@@ -25,6 +25,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from skreg_mlp import RegularizedMLPClassifier, regularization_path
+
 METHODS = ["ours", "lassonet"]
 CASES = {  # k, splits
     "movement_libras": (15, 20),
@@ -38,7 +40,11 @@ CASES = {  # k, splits
 
 def ours(X, y, X_val, y_val, k, seed):
     """Mask of the features of the first network on our path with at most k of them."""
-    raise NotImplementedError
+    mlp = RegularizedMLPClassifier(
+        penalty="group_log_sum", learning_rate_init=0.01, random_state=seed
+    )
+    path = regularization_path(mlp, X, y)
+    return path.selected_features[np.argmax(path.selected_features.sum(axis=1) <= k)]
 
 
 def lassonet(X, y, X_val, y_val, k, seed):

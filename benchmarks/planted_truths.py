@@ -20,6 +20,8 @@ from _report import machine, table
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
+from skreg_mlp import RegularizedMLPRegressor, regularization_path
+
 METHODS = ["ours", "lassonet"]
 HIDDEN = (30,)
 SHAPES = {  # (planted features, features, rows): seeds
@@ -36,7 +38,11 @@ CASES = {
 
 def ours(X, y, X_val, y_val, seed):
     """Supports (n_networks, n_features) and validation errors along our path."""
-    raise NotImplementedError
+    mlp = RegularizedMLPRegressor(
+        HIDDEN, penalty="group_log_sum", learning_rate_init=0.01, random_state=seed
+    )
+    path = regularization_path(mlp, X, y, X_val=X_val, y_val=y_val)
+    return path.selected_features, -path.validation_scores
 
 
 def lassonet(X, y, X_val, y_val, seed):
