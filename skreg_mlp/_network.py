@@ -37,6 +37,17 @@ class Network:
             return [None] * len(self.shapes)
         return [theta[s] for s in self._intercept_slices]
 
+    def places(self, units):
+        """Places in theta of the part of the network made of `units`, one index array a layer."""
+        offsets = [s.start for s in self.weight_slices]
+        places = [
+            (offset + rows[:, None] * shape[1] + columns).ravel()
+            for offset, shape, rows, columns in zip(offsets, self.shapes, units, units[1:])
+        ]
+        if self.intercepts:
+            places += [s.start + kept for s, kept in zip(self._intercept_slices, units[1:])]
+        return np.concatenate(places)
+
     def units(self, output_unit):
         """Natural scale of each parameter: `output_unit` in the last layer, 1 below it."""
         units = np.ones(self.n_parameters, dtype=self.dtype)

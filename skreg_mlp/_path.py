@@ -3,8 +3,6 @@
 import copy
 import warnings
 from dataclasses import dataclass
-from itertools import chain, repeat
-from math import ceil
 
 import numpy as np
 from sklearn.base import clone
@@ -12,15 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg_mlp import _validation
 from skreg_mlp._alphas import alpha_grid
-from skreg_mlp._base import fitted_weights
-from skreg_mlp._callbacks import Tasks, print_line, with_callbacks
+from skreg_mlp._callbacks import print_line, with_callbacks
 from skreg_mlp._network import selected_inputs
-from skreg_mlp._setup import batch_rows, build_penalties, solver_name
-from skreg_mlp._solvers import _lbfgs
-from skreg_mlp._solvers._result import History, NonFiniteError
-
-MIN_STEPS = 1000  # of a stochastic solver along a path, however few the rows
-DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
+from skreg_mlp._walk import Walk, layer_alphas
 
 
 @dataclass(frozen=True)
@@ -76,101 +68,6 @@ class RegularizationPath:
         fitted.loss_, fitted.objective_ = float(self.loss[index]), float(self.objective[index])
         fitted.stationarity_ = float(self.stationarity[index])
         return fitted
-
-
-def layer_alphas(estimator, alpha):
-    """`alpha` for every layer; where the estimator has one each, these scaled to that largest."""
-    if np.ndim(estimator.alpha) == 0:
-        return float(alpha)
-    ratios = np.asarray(estimator.alpha, dtype=np.float64)
-    return (alpha * ratios / ratios.max()).tolist()
-
-
-# --------------------------------------------------------------------------------------------
-# Following a path
-# --------------------------------------------------------------------------------------------
-class Walk:
-    """A network that is being followed along a grid of alphas.
-
-    ``theta`` is the network at the present alpha; ``certificate`` its mean loss, objective and
-    stationarity; ``score`` scores it on validation data (None: there are none), which are those
-    `given` or the second of the two arrays of rows in `split`.
-    """
-
-    def __init__(self, estimator, X, y, sample_weight, *, given=None, split=None):
-        self.estimator, self.X, self.y, self.rng = estimator, X, y, estimator._rng()
-        self.problem, self.targets, self.score = estimator._prepare(
-            X, y, sample_weight, given, self.rng, split
-        )
-        self.theta = estimator._start(self.problem, self.targets, self.rng, warm=False)
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.told = dict(estimator=estimator, X=X, y=y, metadata=metadata)
-
-    def follow(self, grid, *, certify):
-        """Train at one alpha after another; yields each, and ends after the first empty network.
-
-        `certify` drops what only the noise of batches keeps alive and computes the certificate
-        after each alpha, at the cost of three passes over the data.
-        """
-        problem, theta, estimator = self.problem, self.theta, self.estimator
-        train = _trainer(estimator, problem, theta, grid.n_planned, self.rng, settle=certify)
-        context = estimator._init_callback_context(max_subtasks=len(grid.alphas))
-        context.call_on_fit_task_begin(**self.told)
-        tasks = Tasks(context, name="alpha", **self.told)
-        try:
-            for self.alpha in grid.alphas:
-                tasks.begin()
-                strengths = layer_alphas(estimator, self.alpha)
-                problem.set_penalties(build_penalties(estimator, problem, strengths))
-                with np.errstate(all="ignore"):  # non-finite values are caught as such
-                    train()
-                    if problem.sparse:
-                        problem.network.compact(theta)
-                    self.certificate = problem.certificate(theta) if certify else (0.0,) * 3
-                if not np.isfinite(self.certificate[1]):
-                    raise NonFiniteError(0)
-                yield self.alpha
-                if tasks.end(self.attributes) or not self.theta[: problem.network.n_weights].any():
-                    break
-        except NonFiniteError as error:
-            raise ValueError(estimator._explain(error, self.X, self.y)) from None
-        context.call_on_fit_task_end(**self.told, reconstruction_attributes={})
-
-    def attributes(self):
-        """Fitted attributes of the network at the present alpha, with copies of its weights."""
-        figures = dict(zip(("loss_", "objective_", "stationarity_"), self.certificate))
-        return fitted_weights(self.problem.network, self.targets, self.theta) | figures
-
-
-def _trainer(estimator, problem, theta, n_alphas, rng, settle):
-    """A function that trains `theta` at the problem's present alpha, keeping the solver's state."""
-    name = solver_name(estimator, problem)
-    if name == "lbfgs":
-        limits = dict(tol=estimator.tol, max_iter=estimator.max_iter, max_fun=estimator.max_fun)
-
-        def solve():
-            if _lbfgs.minimize(problem, theta, History(), **limits).interrupted:
-                raise KeyboardInterrupt
-
-        return solve
-    rate, shuffle = estimator.learning_rate_init, rng if estimator.shuffle else None
-    trainer = estimator._trainer(name, problem, theta, continued=False)
-    in_all = n_epochs(estimator, problem.n_rows)
-    plan = chain([ceil(in_all * (DENSE_SHARE + 1 / n_alphas))], repeat(ceil(in_all / n_alphas)))
-
-    def train():
-        for epoch in range(next(plan)):
-            if not np.isfinite(trainer.epoch(lambda time: rate, rng=shuffle)):
-                raise NonFiniteError(epoch + 1)
-        if settle and problem.sparse:
-            trainer.settle(rate)
-
-    return train
-
-
-def n_epochs(estimator, n_rows):
-    """Epochs of a stochastic solver along a whole path, the first alpha's start not counted."""
-    return max(estimator.max_iter, ceil(MIN_STEPS / ceil(n_rows / batch_rows(estimator, n_rows))))
 
 
 @with_callbacks

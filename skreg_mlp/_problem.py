@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from skreg_mlp._network import Workspace
+from skreg_mlp._network import Network, Workspace
 
 BLOCK_ROWS = 4096
 
@@ -33,6 +33,11 @@ class Data:
         self.total_weight = self.mean_weight * self.n_rows
         self._sparse = sparse.issparse(X)
         self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
+
+    def columns(self, kept):
+        """The same rows with the columns `kept` of X alone, copied."""
+        X = self.X[:, kept] if self._sparse else np.take(self.X, kept, axis=1)
+        return Data(X, self.y, self.sample_weight, self.subset)
 
     def training_targets(self):
         """y and the sample weights of all rows in use."""
@@ -109,7 +114,7 @@ class Problem:
         self, network, loss, data, penalties=(), *, batch_rows=1, output_unit=1.0, loss_unit=1.0
     ):
         self.network, self.loss, self.data = network, loss, data
-        self.output_unit = output_unit
+        self.output_unit, self._batch_rows = output_unit, batch_rows
         self.units = network.units(output_unit) if output_unit != 1 else None
         self.loss_unit = loss_unit
         self.gradient_units = loss_unit if self.units is None else loss_unit / self.units
@@ -119,6 +124,36 @@ class Problem:
         rows = min(self.n_rows, max(batch_rows, BLOCK_ROWS))
         self._workspace = Workspace(network, rows)
         self._block_gradient = np.empty(network.n_parameters, dtype=network.dtype)
+
+    # -- a part of the network ------------------------------------------------------------------
+    def live_units(self, theta):
+        """Inputs and units that matter in a compacted `theta`: one index array for each layer.
+
+        Groups stay whole: units only go where penalties act on single weights, and the inputs of a
+        group go together.
+        """
+        network, first = self.network, self.blocks[0].penalty
+        coefs = network.coefs(theta)
+        alive = [W.any(axis=1) for W in coefs] + [np.ones(network.sizes[-1], dtype=bool)]
+        if not all(block.penalty.elementwise for block in self.blocks):
+            alive[1:] = [np.ones(size, dtype=bool) for size in network.sizes[1:]]
+        groups = getattr(first, "groups", None)
+        if groups is not None:
+            alive[0] = np.isin(groups, groups[alive[0]])
+        return [np.flatnonzero(mask) for mask in alive]
+
+    def part(self, units):
+        """The problem of the part of the network made of `units`, without penalties."""
+        network = self.network
+        sizes = [len(kept) for kept in units]
+        return Problem(
+            Network(sizes, network.activation, network.dtype, intercepts=network.intercepts),
+            self.loss,
+            self.data.columns(units[0]),
+            batch_rows=self._batch_rows,
+            output_unit=self.output_unit,
+            loss_unit=self.loss_unit,
+        )
 
     # -- the loss -----------------------------------------------------------------------------
     def loss_and_gradient(self, theta, gradient):
