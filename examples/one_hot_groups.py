@@ -1,0 +1,76 @@
+"""
+Categories leave as a whole
+===========================
+
+One-hot encoding turns a category into one column per level. A penalty that takes the columns for
+features of their own may drop half the levels of a category and keep the others, which saves
+nobody the question. With `feature_groups` the columns of a category are one group: all stay or all
+leave.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from skreg_mlp import RegularizedMLPRegressorCV
+
+# %%
+# Prices of flats, made up: they depend on the district, on the area, and on the age by a bend. The
+# agency, the colour of the door and the floor do not matter.
+rng = np.random.default_rng(0)
+n_rows = 400
+flats = pd.DataFrame(
+    {
+        "district": rng.choice(["centre", "harbour", "hills", "north", "west"], n_rows),
+        "agency": rng.choice(["A", "B", "C", "D", "E", "F", "G", "H"], n_rows),
+        "door": rng.choice(["black", "blue", "green", "red"], n_rows),
+        "area": rng.gamma(8, 10, n_rows),
+        "age": rng.uniform(0, 100, n_rows),
+        "floor": rng.integers(0, 10, n_rows),
+    }
+)
+worth = flats["district"].map(
+    {"centre": 1.5, "harbour": 0.8, "hills": 0.5, "north": -0.7, "west": -1}
+)
+price = (
+    0.02 * flats["area"] + 0.0006 * (flats["age"] - 50) ** 2 + worth + rng.normal(0, 0.5, n_rows)
+)
+price = (price - price.mean()) / price.std()
+
+# %%
+# The encoding, and a label for each of its columns: the name of the column that it was made from.
+categories = ["district", "agency", "door"]
+encoder = make_column_transformer(
+    (OneHotEncoder(sparse_output=False), categories), remainder=StandardScaler()
+).set_output(transform="pandas")
+X = encoder.fit_transform(flats)
+origin = [name.split("__")[1].split("_")[0] for name in X.columns]
+groups = origin  # SWAP for one_hot_groups(encoder)
+print(f"{flats.shape[1]} columns become {X.shape[1]}")
+
+# %%
+# The same network twice: every column a group of its own, and the columns of a category together.
+networks = {
+    title: RegularizedMLPRegressorCV(
+        (20,), penalty="group_l1", feature_groups=labels, selection="1se", random_state=0
+    ).fit(X, price)
+    for title, labels in {"single columns": None, "whole categories": groups}.items()
+}
+for title, network in networks.items():
+    print(f"\n{title}: cross-validated loss {-network.best_score_:.3f}")
+    for name, mask in pd.Series(network.selected_features_).groupby(origin, sort=False):
+        print(f"  {name:<9} {mask.sum()} of {mask.size} columns kept")
+
+# %%
+# The norm of the weights that leave each column, in the colour of its category.
+figure, axes = plt.subplots(2, 1, figsize=(9, 6.5), sharex=True, layout="constrained")
+colours = {name: f"C{k}" for k, name in enumerate(dict.fromkeys(origin))}
+for ax, (title, network) in zip(axes, networks.items()):
+    sizes = network.feature_importances_
+    ax.bar(X.columns, sizes, color=[colours[name] for name in origin])
+    ax.plot(np.flatnonzero(sizes == 0), np.zeros(np.sum(sizes == 0)), "kx")
+    ax.set(title=f"Groups: {title} (crosses: exactly zero)", ylabel="Norm of weights")
+axes[1].set_xticks(range(X.shape[1]), [name.split("__")[1] for name in X.columns], rotation=90)
+plt.show()
