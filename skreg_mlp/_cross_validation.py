@@ -255,7 +255,7 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
     hidden_layer_sizes : tuple of int, default=(100,)
         Units of each hidden layer; ``()`` is penalised logistic regression.
 
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int or array-like of shape (n_alphas,), default=50
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
 
     eps : float, default=1e-3
@@ -351,7 +351,7 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
         self,
         hidden_layer_sizes=(100,),
         *,
-        alphas=100,
+        alphas=50,
         eps=1e-3,
         cv=None,
         scoring="loss",
@@ -424,7 +424,7 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
     loss, quantile, huber_delta :
         As in `RegularizedMLPRegressor`.
 
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int or array-like of shape (n_alphas,), default=50
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
 
     eps : float, default=1e-3
@@ -521,7 +521,7 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
         loss="squared_error",
         quantile=0.5,
         huber_delta=1.35,
-        alphas=100,
+        alphas=50,
         eps=1e-3,
         cv=None,
         scoring="loss",

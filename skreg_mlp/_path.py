@@ -124,7 +124,7 @@ def regularization_path(
     The network is trained at the smallest alpha and warm-started upwards: from zero weights no
     solver moves a network with hidden layers, and what survives the rising penalty is what matters.
     Solver "lbfgs" brings every network to ``tol`` within ``max_iter`` iterations; "adam" and "sgd"
-    keep their rate at ``learning_rate_init`` and spread ``max_iter`` epochs (or 1000 steps, if that
+    keep their rate at ``learning_rate_init`` and spread ``max_iter`` epochs (or 2000 steps, if that
     is more) evenly over the alphas, after a third as many at the first one.
 
     Parameters

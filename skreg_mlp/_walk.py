@@ -12,7 +12,7 @@ from skreg_mlp._solvers import _lbfgs
 from skreg_mlp._solvers._result import History, NonFiniteError
 from skreg_mlp.penalties import bind
 
-MIN_STEPS = 1000  # of a stochastic solver along a path, however few the rows
+MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
 SHRINK = 0.7  # of its parameters: what part of the network must be left before the rest is cut
 

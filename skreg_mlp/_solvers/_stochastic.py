@@ -158,6 +158,7 @@ class Trainer:
         if self._batch_size >= n:
             total = self.problem.loss_and_gradient(self.theta, self._gradient)
             self.rule.step(self.problem, self.theta, self._gradient, self.state, rate(time))
+            self._flush()
             return total
         if rng is not None:
             rng.shuffle(self._order)
