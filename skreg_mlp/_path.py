@@ -124,8 +124,7 @@ class Walk:
                 problem.set_penalties(build_penalties(estimator, problem, strengths))
                 with np.errstate(all="ignore"):  # non-finite values are caught as such
                     train()
-                    if problem.sparse:
-                        problem.network.compact(theta)
+                    problem.compact(theta)
                     self.certificate = problem.certificate(theta) if certify else (0.0,) * 3
                 if not np.isfinite(self.certificate[1]):
                     raise NonFiniteError(0)
