@@ -123,7 +123,7 @@ def alpha_grid(estimator, problem, alphas, eps):
     grid = np.geomspace(eps * bottom, top, alphas) if alphas > 1 else np.array([top])
     if not problem.sparse:
         return Grid(grid, alphas)
-    ratio = (eps * bottom / top) ** (1 / alphas)
+    ratio = (eps * bottom / top) ** (1 / max(alphas - 1, 1))
     return Grid(np.concatenate([grid, top / ratio ** np.arange(1, alphas + 1)]), alphas)
 
 
