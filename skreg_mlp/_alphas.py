@@ -77,8 +77,9 @@ def grid_ends(estimator, problem):
 def _network_bound(estimator, problem, penalties, ratios, loss, delta):
     """Alpha from which the null model is the global minimum, the penalties being convex.
 
-    With layers of norm1 p_l the scores change the loss by at most q p_1 ... p_D, at the cost
-    alpha sum_l c_l p_l: by the inequality of the means never worth it above this alpha.
+    With rows of norm2 that sum to p_l in layer l, the scores lower the loss by at most
+    q p_1 ... p_D, at the cost alpha sum_l c_l p_l: by the inequality of the means never worth it
+    above this alpha.
     """
     depth = len(penalties)
     # the last layer pays for one output at a time
@@ -122,7 +123,7 @@ def alpha_grid(estimator, problem, alphas, eps):
     grid = np.geomspace(eps * bottom, top, alphas) if alphas > 1 else np.array([top])
     if not problem.sparse:
         return Grid(grid, alphas)
-    ratio = (eps * bottom / top) ** (1 / alphas)
+    ratio = (eps * bottom / top) ** (1 / max(alphas - 1, 1))
     return Grid(np.concatenate([grid, top / ratio ** np.arange(1, alphas + 1)]), alphas)
 
 

@@ -68,8 +68,7 @@ def fitted_weights(network, targets, theta):
 def fitted_attributes(problem, targets, result, history):
     """All fitted attributes, with the certificate of the full data; compacts `result.theta`."""
     theta, scores = result.theta, history.validation_scores
-    if problem.sparse:
-        problem.network.compact(theta)
+    problem.compact(theta)
     if result.interrupted:
         curves = history.loss_curve, history.objective_curve
         figures = *(curve[-1] if curve else np.nan for curve in curves), np.nan

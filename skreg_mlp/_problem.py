@@ -81,9 +81,7 @@ class PenaltyBlock:
 def penalty_blocks(network, penalties):
     """Blocks for one penalty a layer (None: unpenalised); equal elementwise ones become one."""
     first = penalties[0] if penalties else None
-    if getattr(first, "elementwise", False) and all(
-        p is not None and p.alpha == first.alpha for p in penalties
-    ):
+    if getattr(first, "elementwise", False) and all(p == first for p in penalties):
         return [PenaltyBlock(first, slice(0, network.n_weights), (1, network.n_weights))]
     layers = zip(penalties, network.weight_slices, network.shapes)
     return [PenaltyBlock(p, where, shape) for p, where, shape in layers if p is not None]
@@ -189,6 +187,8 @@ class Problem:
         """Penalise each layer by one of `penalties`, None for not at all."""
         self.blocks = penalty_blocks(self.network, penalties)
         self.majorize(np.zeros(self.network.n_parameters))
+        pairs = zip(self.blocks, self._majorants)
+        self.concave = any(block.penalty is not majorant.penalty for block, majorant in pairs)
         self.sparse = any(not block.penalty.smooth for block in self.blocks)
 
     def majorize(self, theta):
@@ -200,6 +200,14 @@ class Problem:
             replace(block, penalty=block.penalty.majorize(block.view(theta)))
             for block in self.blocks
         ]
+
+    def compact(self, theta):
+        """Zero what cannot matter, in place, where penalties ask for zeros: see `Network.compact`.
+
+        Under a concave group penalty that shrinks groups, and the slope of what is left rises.
+        """
+        if self.sparse:
+            self.network.compact(theta)
 
     def penalty_value(self, theta):
         return sum(float(block.penalty.value(block.view(theta))) for block in self.blocks)

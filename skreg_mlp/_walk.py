@@ -120,8 +120,7 @@ class _Steps:
 
     def write(self, theta):
         """Write the network into `theta`, that of the whole problem."""
-        if self.problem.sparse:
-            self.problem.network.compact(self.theta)
+        self.problem.compact(self.theta)
         theta[...] = 0
         theta[self.where] = self.theta
 

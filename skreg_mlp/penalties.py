@@ -230,7 +230,7 @@ class Penalty:
         return alpha
 
     def least_cost(self, n_columns):
-        """c such that the tangent at zero of a row w of `n_columns` is >= alpha c norm1(w).
+        """c such that the tangent at zero is >= alpha c sum_j norm2(W_j) for rows of `n_columns`.
 
         None where no such c is known: an automatic grid of alphas is then refused.
         """

@@ -9,6 +9,8 @@ Two smooth problems with bounds stand in for the kinked one, in turn:
 * `Restricted`: the objective itself on the support, where it is smooth, each l1-penalised weight
   held to its sign.
 
+In the first, concave penalties are replaced by their majorant at the start.
+
 Between them, a proximal gradient step says which small weights and groups are zero, and the
 least-norm subgradient says which zeros must come back.
 """
@@ -246,22 +248,33 @@ class Restricted:
         return value, gradient
 
 
-def _drop(problem, theta, gradient, step):
-    """Zero what a proximal gradient step zeros; near a minimum that is what is to be zero."""
-    moved = theta - step * gradient
-    problem.prox(moved, step)
-    return np.where(moved == 0, 0.0, theta)
+class Renewed(Restricted):
+    """The same under concave penalties, whose majorants are renewed at every point.
+
+    They give the gradient. With one majorant after another convergence would be linear.
+    """
+
+    def __init__(self, problem, theta, support):
+        problem.majorize(np.zeros_like(theta))  # the slopes at zero say which signs to hold
+        super().__init__(problem.terms(), theta, support)
+        self._problem, self._signs = problem, np.sign(self.start)
+
+    def value_and_gradient(self, x, theta, loss, gradient):
+        self._problem.majorize(theta)
+        terms = self._problem.terms()
+        self._slope, self._strength = terms.l1[self._support] * self._signs, terms.strength
+        gradient = super().value_and_gradient(x, theta, loss, gradient)[1]
+        return loss + self._problem.penalty_value(theta), gradient
 
 
-def _admit(objective, terms, theta, gradient):
-    """Move the groups at zero that must leave it by a proximal gradient step that descends."""
-    moved_only = (terms.group >= 0) & (theta == 0)
-    value, step = objective.value(theta), 1.0
+def _proximal_step(objective, theta, gradient, step, chosen):
+    """Move the weights `chosen(moved)` by a proximal gradient step that does not ascend."""
+    value = objective.value(theta)
     for _ in range(40):
         moved = theta - step * gradient
         objective.problem.prox(moved, step)
-        moved = np.where(moved_only, moved, theta)
-        if not np.any(moved != theta) or objective.value(moved) < value:
+        moved = np.where(chosen(moved), moved, theta)
+        if np.array_equal(moved, theta) or objective.value(moved) <= value:
             return moved
         step /= 2
     return theta
@@ -290,7 +303,7 @@ def _crush(objective, terms, theta):
 def _solve(objective, tol):
     """Alternate lifted and restricted problems until no subgradient entry exceeds `tol`."""
     problem = objective.problem
-    problem.majorize(objective.theta)
+    problem.majorize(np.zeros_like(objective.theta))
     terms = problem.terms()
     free = (terms.l1 == 0) & (terms.group < 0)
     lifted_tol = 0.5 * tol
@@ -301,11 +314,12 @@ def _solve(objective, tol):
         objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
     step, best, stalled = 1.0, np.inf, 0
     while stalled < MAX_STALLED:
+        if problem.concave:  # where it is flat, weights that do not matter stay: see `compact`
+            problem.compact(objective.theta)
         theta, gradient, dwarfed = _crush(objective, terms, objective.theta)
         objective.theta = theta
         problem.majorize(theta)
         terms = problem.terms()
-        free = (terms.l1 == 0) & (terms.group < 0)
         residual = problem.subgradient(theta, gradient)
         largest = np.abs(residual).max()
         if largest <= tol:
@@ -313,16 +327,25 @@ def _solve(objective, tol):
         stalled = 0 if largest < PROGRESS * best else stalled + 1
         best = min(best, largest)
         if not free.all():
-            theta = _admit(objective, terms, theta, gradient)
+            # only the groups at zero that must leave it: gates at zero would hold them there
+            held = (terms.group >= 0) & (theta == 0)
+            objective.theta = theta = _proximal_step(
+                objective, theta, gradient, 1.0, lambda moved, held=held: held
+            )
             active = (free | (theta != 0) | (residual != 0)) & ~dwarfed
-            objective.minimize(Lifted(terms, theta, active), lifted_tol)
+            lifted_iter = POLISH_ITER if problem.concave else np.inf
+            objective.minimize(Lifted(terms, theta, active), lifted_tol, lifted_iter)
             lifted_tol = max(0.1 * lifted_tol, 0.1 * tol)
             gradient = objective.loss_and_gradient(objective.theta)[1]
-            theta = objective.theta = _drop(problem, objective.theta, gradient, step)
+            # near a minimum, what such a step zeros is what is to be zero
+            objective.theta = theta = _proximal_step(
+                objective, objective.theta, gradient, step, lambda moved: moved == 0
+            )
             step /= 2
         support = (free | (theta != 0)) & ~dwarfed
         polish_iter = np.inf if free.all() else POLISH_ITER
-        objective.minimize(Restricted(terms, theta, support), 0.5 * tol, polish_iter)
+        kind, smooth = (Renewed, problem) if problem.concave else (Restricted, terms)
+        objective.minimize(kind(smooth, theta, support), 0.5 * tol, polish_iter)
 
 
 def minimize(problem, theta, history, *, tol, max_iter, max_fun):
