@@ -10,6 +10,7 @@ from skreg_mlp._plotting import (
     NetworkDisplay,
     RegularizationPathDisplay,
 )
+from skreg_mlp._selection import StabilitySelection, one_hot_groups
 
 __all__ = [
     "AlphaSelectionDisplay",
@@ -21,7 +22,9 @@ __all__ = [
     "RegularizedMLPClassifierCV",
     "RegularizedMLPRegressor",
     "RegularizedMLPRegressorCV",
+    "StabilitySelection",
     "alpha_max",
+    "one_hot_groups",
     "regularization_path",
 ]
 __version__ = "0.1.0"

@@ -51,7 +51,7 @@ class OnSupport(L2):
 # --------------------------------------------------------------------------------------------
 # One task for each fold, and one for all rows
 # --------------------------------------------------------------------------------------------
-def _run(task, estimator, context, *args):
+def run_subtask(task, estimator, context, *args):
     """Run `task(estimator, *args)` as a subtask of the fit that `context` belongs to."""
     with context.propagate_callback_context(estimator):
         context.call_on_fit_task_begin(estimator=estimator)
@@ -188,10 +188,10 @@ class _AlphaByCV:
         grid = alpha_grid(walk.estimator, walk.problem, self.alphas, self.eps)
         rows = X, y, sample_weight, grid
         # the path on all rows is the longest task: it goes first
-        tasks = [delayed(_run)(_all_rows, walk.estimator, contexts[-1], *rows)]
+        tasks = [delayed(run_subtask)(_all_rows, walk.estimator, contexts[-1], *rows)]
         for seed, task_context, split in zip(seeds, contexts, splits):
             single = self._single(seed).set_params(verbose=0)
-            tasks.append(delayed(_run)(_one_fold, single, task_context, *rows, split))
+            tasks.append(delayed(run_subtask)(_one_fold, single, task_context, *rows, split))
         self.path_, *folds = Parallel(n_jobs=self.n_jobs)(tasks)
         figures = np.stack([_aligned(fold, len(self.path_)) for fold in folds])
         self._report_choice(figures)

@@ -105,6 +105,10 @@ RULES = {
         "an integer of at least 1, how many, or an array of finite numbers of at least 0",
     ),
     "eps": _real(0, 1, closed="()"),
+    "max_features": _or(None, _int_from(1)),
+    "n_pairs": _int_from(1),
+    "threshold": _real(0.5, 1, closed="(]"),
+    "assumption": _one_of("none", "unimodal"),
     "selection": _one_of("min", "1se"),
     "refit": _one_of("full", "support"),
     "n_jobs": (

@@ -49,9 +49,12 @@ class Walk:
         self.theta = estimator._start(self.problem, self.targets, self.rng, warm=False)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.told = dict(estimator=estimator, X=X, y=y, metadata=metadata)
+        self.done = False
 
     def follow(self, grid, *, certify):
         """Train at one alpha after another; yields each, and ends after the first empty network.
+
+        Whoever follows may set ``done`` to end it with the present alpha.
 
         `certify` drops what only the noise of batches keeps alive and computes the certificate
         after each alpha, at the cost of three passes over the data.
@@ -68,7 +71,8 @@ class Walk:
                 if not np.isfinite(self.certificate[1]):
                     raise NonFiniteError(0)
                 yield self.alpha
-                if tasks.end(self.attributes) or not self.theta[:n_weights].any():
+                empty = not self.theta[:n_weights].any()
+                if tasks.end(self.attributes) or empty or self.done:
                     break
         except NonFiniteError as error:
             raise ValueError(self.estimator._explain(error, self.X, self.y)) from None

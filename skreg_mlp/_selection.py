@@ -1,0 +1,473 @@
+"""Feature selection on top of the networks: selection that is stable, groups of one-hot columns."""
+
+import copy
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    MetaEstimatorMixin,
+    OneToOneFeatureMixin,
+    clone,
+    is_classifier,
+)
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import SelectorMixin
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from skreg_mlp import _validation
+from skreg_mlp._alphas import alpha_grid
+from skreg_mlp._base import restored_on_error
+from skreg_mlp._callbacks import CallbackSupportMixin, with_callbacks
+from skreg_mlp._cross_validation import run_subtask
+from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp._network import selected_inputs
+from skreg_mlp._walk import Walk
+
+
+# --------------------------------------------------------------------------------------------
+# Bounds on false selections
+# --------------------------------------------------------------------------------------------
+def markov_factor(threshold):
+    """Largest P(F >= threshold) / p^2, where F is the share of the halves that select a feature.
+
+    p is the mean of its probabilities to be selected on one half and on the other. With S the share
+    of the pairs whose two halves both select it, F >= threshold implies S >= 2 threshold - 1; the
+    halves of a pair being disjoint, E S <= p^2, and Markov's inequality does the rest (Shah and
+    Samworth, 2013, Theorem 1).
+    """
+    return 1 / (2 * threshold - 1)
+
+
+def unimodal_factor(threshold, n_pairs, p):
+    """The same for a unimodal distribution of S on {0, 1 / n_pairs, ..., 1}; inf where unknown.
+
+    With little mass above 0 the worst one mixes 0 with a uniform distribution from 0 to twice the
+    limit, or to 1 (Shah and Samworth, 2013, Theorem 2).
+    """
+    level, unit = 2 * threshold - 1, 1 / n_pairs
+    least = min(2 * p**2, unit + 1.5 * p**2)
+    if p**2 > 1 / 3 or level < 2 * unit or level <= least:
+        return np.inf
+    if level <= 0.5:
+        return 1 / (2 * level - unit)
+    return 2 * (1 - level + unit) / (1 + unit)
+
+
+# --------------------------------------------------------------------------------------------
+# One half of the rows
+# --------------------------------------------------------------------------------------------
+def _labels(y, classifier):
+    """Classes of the rows, each with a member for both halves, or one class for all of them."""
+    if not classifier or (y.ndim == 2 and y.shape[1] > 1):
+        return np.zeros(len(y), dtype=int)
+    classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
+    if len(y) > 1 and counts.min() < 2:
+        raise ValueError(
+            "StabilitySelection splits every class into two halves, but the class "
+            f"{classes[counts.argmin()]!r} has 1 member: drop the class, or merge it with another."
+        )
+    return labels.ravel()
+
+
+def _halves(labels, rng):
+    """Two disjoint random halves of all rows, which differ by one row at most in every class."""
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    return order[::2], order[1::2]
+
+
+@with_callbacks
+def _first_within(estimator, X, y, sample_weight, max_features, alphas, eps):
+    """Selected features of the first network on a path that has at most `max_features`."""
+    walk = Walk(estimator, X, y, sample_weight)
+    if not walk.problem.sparse:
+        raise ValueError(
+            f"penalty={estimator.penalty!r} never drops a feature, and max_features={max_features} "
+            "asks for it: choose another penalty, such as 'group_l1', or set max_features=None."
+        )
+    # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
+    for _ in walk.follow(alpha_grid(estimator, walk.problem, alphas, eps), certify=False):
+        selected = selected_inputs(walk.problem.network.coefs(walk.theta))
+        walk.done = selected.sum() <= max_features
+    if not walk.done:
+        raise ValueError(
+            f"A path ended at alpha={walk.alpha:.3g} with {selected.sum()} features, more than "
+            f"max_features={max_features}: give larger alphas, scale the data, or raise max_iter "
+            "or learning_rate_init."
+        )
+    return selected
+
+
+def _select(estimator, rows, X, y, sample_weight, max_features, alphas, eps):
+    """Mask of the features that `estimator` selects on `rows`."""
+    data = X[rows], y[rows], None if sample_weight is None else sample_weight[rows]
+    if max_features is None:
+        return estimator.fit(*data).selected_features_
+    return _first_within(estimator, *data, max_features, alphas, eps)
+
+
+class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+    """Select the features that a sparse network selects again and again on halves of the rows.
+
+    The rows are split into two halves, by class for a classifier, `n_pairs` times over. Each half
+    selects features by itself, and a feature is kept if at least a share `threshold` of all
+    ``2 * n_pairs`` halves select it. How many of those are to be expected by mere chance is bounded
+    without any assumption on the data but that its rows are independent draws.
+
+    Parameters
+    ----------
+    estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+        Its parameters, with a penalty that selects features, such as "group_l1"; it is not changed.
+
+    max_features : int or None, default=None
+        Features to be selected on each half, at most: those of the first network with so few on
+        the way from dense to sparse, as in `regularization_path`. It bounds the false selections,
+        see Notes. None: the features that ``estimator.fit`` selects at its own alpha.
+
+    alphas : int or array-like of shape (n_alphas,), default=100
+        How many alphas, on a geometric grid up to the `alpha_max` of the half, or the alphas
+        themselves. Used with `max_features` only.
+
+    eps : float, default=1e-3
+        First alpha of that grid, as in `regularization_path`.
+
+    n_pairs : int, default=50
+        Number of pairs of halves.
+
+    threshold : float, default=0.75
+        Share of the halves that a feature must be selected on, above 0.5 and at most 1. It is read
+        when features are selected: ``set_params(threshold=...)`` needs no new `fit`. Meinshausen
+        and Buehlmann recommend 0.6 to 0.9; at the default the unimodal bound is
+        ``max_features ** 2 / n_features``, nearly.
+
+    n_jobs : int, default=None
+        Halves at a time, by joblib: None is 1 unless in a `joblib.parallel_config` context, -1 all
+        processors. The result does not depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the halves and of all networks, whatever the ``random_state`` of `estimator`.
+
+    verbose : int, default=0
+        Messages of joblib. The networks themselves are silent.
+
+    Attributes
+    ----------
+    selection_frequencies_ : ndarray of shape (n_features_in_,)
+        Share of the halves that selected each feature.
+
+    n_selected_ : float
+        Mean number of features selected on one half.
+
+    expected_false_selections_ : float
+        ``expected_false_selections()``: the bound at `threshold`, without assumptions.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X has string names for all of them.
+
+    See Also
+    --------
+    sklearn.feature_selection.SelectFromModel : What one network selects.
+    regularization_path : The path that is followed on each half.
+
+    Notes
+    -----
+    Let q be `max_features`, or the mean number selected on a half where that is None, and p the
+    number of features. Count the features that are kept although one half selects them with a
+    probability of at most q / p, no better than drawing q at random: their expected number is at
+    most ``q ** 2 / ((2 * threshold - 1) * p)``. Meinshausen and Buehlmann gave this bound for all
+    noise features, if these are exchangeable and the selection is no worse than random; Shah and
+    Samworth need neither for the features counted here. It holds as it stands with
+    ``max_features=q``; otherwise q is itself an estimate.
+
+    A small `max_features` makes the bound small: ``sqrt(n * p)`` allows for about n false ones.
+
+    References
+    ----------
+    Meinshausen and Buehlmann (2010), Stability selection; Shah and Samworth (2013), Variable
+    selection with error control: another look at stability selection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg_mlp import RegularizedMLPRegressor, StabilitySelection
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((200, 20))
+    >>> y = X[:, 0] - X[:, 1] + 0.5 * rng.standard_normal(200)
+    >>> lasso = RegularizedMLPRegressor((), penalty="l1")
+    >>> selector = StabilitySelection(
+    ...     lasso, max_features=4, alphas=20, n_pairs=10, random_state=0
+    ... ).fit(X, y)
+    >>> selector.get_support(indices=True)
+    array([0, 1])
+    >>> selector.transform(X).shape
+    (200, 2)
+    >>> selector.expected_false_selections_
+    1.6
+    >>> round(selector.expected_false_selections(assumption="unimodal"), 2)
+    0.89
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        max_features=None,
+        alphas=100,
+        eps=1e-3,
+        n_pairs=50,
+        threshold=0.75,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.max_features = max_features
+        self.alphas = alphas
+        self.eps = eps
+        self.n_pairs = n_pairs
+        self.threshold = threshold
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        """Count how often each feature is selected.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights of the rows in the losses; the halves are drawn without regard to
+            them.
+
+        Returns
+        -------
+        self : object
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            A parameter or the data is outside its range, a class has a single member, or a path
+            ends before `max_features` is reached.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Without `max_features`, whatever ``estimator.fit`` warns of.
+        """
+        self._check_parameters()
+        with restored_on_error(self):
+            single = clone(self.estimator).set_params(verbose=0)
+            if self.max_features is not None:
+                single.set_params(early_stopping=False, warm_start=False)
+            X, y, sample_weight = single._read(X, y, sample_weight, reset=True)
+            vars(self).pop("feature_names_in_", None)
+            for name in ("n_features_in_", "feature_names_in_"):
+                if hasattr(single, name):
+                    setattr(self, name, getattr(single, name))
+            self._check_shape(X)
+            _validation.warn_if_unscaled(X)
+            selected = self._select_on_halves(single, X, y, sample_weight)
+            self.selection_frequencies_ = np.mean(selected, axis=0)
+            self.n_selected_ = float(np.sum(selected) / len(selected))
+        return self
+
+    def _check_parameters(self):
+        if not isinstance(self.estimator, (RegularizedMLPClassifier, RegularizedMLPRegressor)):
+            raise ValueError(
+                "estimator must be a RegularizedMLPClassifier or a RegularizedMLPRegressor; got "
+                f"{self.estimator!r}."
+            )
+        _validation.check_parameters(self)
+        _validation.check_parameters(self.estimator)
+
+    def _check_shape(self, X):
+        n_samples, n_features = X.shape
+        if n_samples < 2:
+            raise ValueError(
+                f"X must have at least 2 rows, one for each half; got n_samples={n_samples}."
+            )
+        if self.max_features is not None and self.max_features > n_features:
+            raise ValueError(
+                f"max_features must be at most the number of features, n_features={n_features}; "
+                f"got {self.max_features}."
+            )
+
+    @with_callbacks
+    def _select_on_halves(self, single, X, y, sample_weight):
+        """Masks of the features selected on each half, two after two."""
+        rng = check_random_state(self.random_state)
+        labels = _labels(y, is_classifier(single))
+        context = self._init_callback_context(max_subtasks=2 * self.n_pairs)
+        told = dict(estimator=self, X=X, y=y)
+        context.call_on_fit_task_begin(**told)
+        tasks = []
+        for rows in (half for _ in range(self.n_pairs) for half in _halves(labels, rng)):
+            seeded = copy.copy(single).set_params(random_state=rng.randint(2**31 - 1))
+            data = rows, X, y, sample_weight, self.max_features, self.alphas, self.eps
+            subcontext = context.subcontext(task_name="half")
+            tasks.append(delayed(run_subtask)(_select, seeded, subcontext, *data))
+        selected = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(tasks)
+        context.call_on_fit_task_end(**told, reconstruction_attributes={})
+        return selected
+
+    def expected_false_selections(self, threshold=None, assumption="none"):
+        """Bound on the expected number of features kept by chance.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Another threshold than that of the selector.
+        assumption : {"none", "unimodal"}, default="none"
+            "unimodal" assumes that, for a feature that is selected on a half with a probability of
+            at most q / p, the number of pairs whose two halves both select it has a unimodal
+            distribution. The bound is then about half as large, or less. Where Theorem 2 of Shah
+            and Samworth says nothing (many features selected, low threshold) it is that of "none".
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        threshold = self.threshold if threshold is None else threshold
+        _validation.check_values(threshold=threshold, assumption=assumption)
+        n_features = self.n_features_in_
+        q = self.n_selected_ if self.max_features is None else self.max_features
+        factor = markov_factor(threshold)
+        if assumption == "unimodal":
+            factor = min(factor, unimodal_factor(threshold, self.n_pairs, q / n_features))
+        return float(factor * q**2 / n_features)
+
+    @property
+    def expected_false_selections_(self):
+        return self.expected_false_selections()
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        _validation.check_values(threshold=self.threshold)
+        return self.selection_frequencies_ >= self.threshold
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
+        return tags
+
+
+# --------------------------------------------------------------------------------------------
+# Groups of one-hot columns
+# --------------------------------------------------------------------------------------------
+def one_hot_groups(transformer):
+    """Labels that keep the one-hot columns of each category together.
+
+    Give them as ``feature_groups`` to a network with a group penalty: the columns of a category
+    are then selected, or dropped, as a whole.
+
+    Parameters
+    ----------
+    transformer : ColumnTransformer, OneHotEncoder or Pipeline
+        A fitted one. A ColumnTransformer may hold encoders, pipelines with an encoder and further
+        ones like itself; a pipeline may go on with steps that keep or select columns.
+
+    Returns
+    -------
+    ndarray of int of shape (n_features_out,)
+        A label for each output column, counted from 0, in the order of ``get_feature_names_out``:
+        one for all columns that a OneHotEncoder made from the same input column, and one for every
+        other column.
+
+    Raises
+    ------
+    NotFittedError
+        The transformer is not fitted.
+    ValueError
+        It is something else, or a step after an encoder mixes columns.
+
+    Notes
+    -----
+    A category that is missing in the training rows of a fold takes its column along: give
+    ``OneHotEncoder(categories=...)`` where the groups are to hold in cross-validation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    >>> from skreg_mlp import one_hot_groups
+    >>> X = np.array([["red", 1.5, "S"], ["blue", 2.0, "M"], ["green", 0.3, "S"]], dtype=object)
+    >>> columns = make_column_transformer(
+    ...     (OneHotEncoder(), [0, 2]), (StandardScaler(), [1])
+    ... ).fit(X)
+    >>> one_hot_groups(columns)
+    array([0, 0, 0, 1, 1, 2])
+    """
+    known = isinstance(transformer, (ColumnTransformer, OneHotEncoder, Pipeline))
+    if known:
+        check_is_fitted(transformer)
+    groups = _groups(transformer) if known else None
+    if groups is None:
+        raise ValueError(
+            "transformer must be a fitted ColumnTransformer or OneHotEncoder, or a Pipeline with "
+            f"one of them; got {transformer!r}."
+        )
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def _groups(transformer):
+    """For each output column the first one of its group; None where no encoder is inside."""
+    if isinstance(transformer, OneHotEncoder):
+        named = copy.copy(transformer).set_params(feature_name_combiner=lambda name, category: name)
+        return _firsts(named.get_feature_names_out())
+    if isinstance(transformer, ColumnTransformer):
+        return _groups_of_columns(transformer)
+    if isinstance(transformer, Pipeline):
+        return _groups_of_steps(transformer)
+    return None
+
+
+def _firsts(labels):
+    """For each entry the index of the first one that equals it."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return first[inverse]
+
+
+def _groups_of_columns(transformer):
+    spans = transformer.output_indices_
+    groups = np.arange(max((span.stop for span in spans.values()), default=0))
+    for name, part, _ in transformer.transformers_:
+        span = spans[name]
+        inside = _groups(part) if span.stop > span.start else None
+        if inside is not None:
+            groups[span] = span.start + inside
+    return groups
+
+
+def _groups_of_steps(pipeline):
+    groups = None
+    for name, step in pipeline.steps:
+        if groups is None:
+            groups = _groups(step)
+        elif hasattr(step, "get_support"):
+            groups = _firsts(groups[step.get_support()])
+        elif not _keeps_columns(step):
+            raise ValueError(
+                f"one_hot_groups cannot follow one-hot columns through the step {name!r}, "
+                f"{step!r}: give the fitted steps before it, or a "
+                "FunctionTransformer(feature_names_out='one-to-one') in its place."
+            )
+    return groups
+
+
+def _keeps_columns(step):
+    if isinstance(step, FunctionTransformer):
+        return step.func is None or step.feature_names_out == "one-to-one"
+    return step in (None, "passthrough") or isinstance(step, OneToOneFeatureMixin)
