@@ -300,8 +300,9 @@ def test_csr_is_dense():
     X[np.abs(X) < 0.5] = 0
     kwargs = dict(penalty="l1", max_iter=300)
     dense = regularization_path(regressor(**kwargs), X, y, alphas=5)
-    csr = regularization_path(regressor(**kwargs), sparse.csr_matrix(X), y, alphas=5)
-    assert_allclose(csr.alphas, dense.alphas, rtol=1e-12)
+    rows = sparse.csr_matrix(X)
+    assert_allclose(alpha_max(regressor(**kwargs), rows, y), dense.alphas[-1], rtol=1e-12)
+    csr = regularization_path(regressor(**kwargs), rows, y, alphas=dense.alphas)
     assert_allclose(np.ravel(csr.coefs), np.ravel(dense.coefs), atol=1e-7)
 
 
