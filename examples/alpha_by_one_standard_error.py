@@ -8,7 +8,6 @@ the sparsest network that the folds cannot tell from it.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -46,17 +45,11 @@ for title, network in networks.items():
 # %%
 # All three saw the same folds and followed the same paths, so one picture shows the choice of all.
 # The points are means over the folds, the bars one standard error, and along the top is the number
-# of weights left. The green line is the best mean plus one standard error: the rule takes the last
+# of weights left. The dotted line is the best mean plus one standard error: the rule takes the last
 # alpha below it.
 network = networks["one standard error"]
-results, best = network.cv_results_, networks["best alpha"].best_index_
-limit = results["std_test_score"][best] / np.sqrt(network.n_splits_ - 1)
-limit -= results["mean_test_score"][best]
-print(f"\nCross-validated loss: best {-results['mean_test_score'][best]:.3f}, ", end="")
-print(f"one standard error above {limit:.3f}, at the chosen alpha {-network.best_score_:.3f}")
-
 display = AlphaSelectionDisplay.from_estimator(network)
-display.ax_.axhline(limit, color="#009E73", linewidth=1.3, label="best + 1 SE")
-display.ax_.legend(loc="upper left", fontsize="small")
-display.ax_.set_ylim(top=3 * limit)
+display.ax_.set_ylim(top=3 * display.limit_)
+print(f"\nCross-validated loss: best {-networks['best alpha'].best_score_:.3f}, ", end="")
+print(f"limit {display.limit_:.3f}, at the chosen alpha {-network.best_score_:.3f}")
 plt.show()

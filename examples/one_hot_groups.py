@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skreg_mlp import RegularizedMLPRegressorCV
+from skreg_mlp import RegularizedMLPRegressorCV, one_hot_groups
 
 # %%
 # Prices of flats, made up: they depend on the district, on the area, and on the age by a bend. The
@@ -40,14 +40,15 @@ price = (
 price = (price - price.mean()) / price.std()
 
 # %%
-# The encoding, and a label for each of its columns: the name of the column that it was made from.
+# The encoding. `one_hot_groups` gives a label to each of its columns: one for all the columns that
+# the encoder made of one category, and one for every other column.
 categories = ["district", "agency", "door"]
 encoder = make_column_transformer(
     (OneHotEncoder(sparse_output=False), categories), remainder=StandardScaler()
 ).set_output(transform="pandas")
 X = encoder.fit_transform(flats)
-origin = [name.split("__")[1].split("_")[0] for name in X.columns]
-groups = origin  # SWAP for one_hot_groups(encoder)
+groups = one_hot_groups(encoder)
+origin = [name.split("__")[1].split("_")[0] for name in X.columns]  # to print and to draw
 print(f"{flats.shape[1]} columns become {X.shape[1]}")
 
 # %%

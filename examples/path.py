@@ -69,9 +69,7 @@ print("\n".join(f"  {X_train.columns[j]:<4} {last[j]:.2g}" for j in order))
 figure, (top, bottom) = plt.subplots(
     2, 1, figsize=(8, 7), sharex=True, height_ratios=(3, 2), layout="constrained"
 )
-RegularizationPathDisplay.from_path(
-    path, feature_names=X_train.columns, alpha=path.alphas[best], ax=top
-)
+RegularizationPathDisplay.from_path(path, alpha=path.alphas[best], ax=top)
 top.set_xlabel("")
 bottom.plot(path.alphas, path.loss, label="training")
 bottom.plot(path.alphas, -path.validation_scores, label="validation")

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils import gen_batches
 
 from skreg_mlp import _validation
+from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._problem import BLOCK_ROWS, Data
 from skreg_mlp._setup import build_penalties, build_problem
 from skreg_mlp.penalties import L1, L2
@@ -98,6 +99,15 @@ def _network_bound(estimator, problem, penalties, ratios, loss, delta):
     return loss ** (1 - 1 / depth) * (reach / cost) ** (1 / depth) / depth
 
 
+def check_single(estimator):
+    """Raise TypeError unless `estimator` is one of the two that take a single alpha."""
+    if not isinstance(estimator, (RegularizedMLPClassifier, RegularizedMLPRegressor)):
+        raise TypeError(
+            "estimator must be a RegularizedMLPClassifier or a RegularizedMLPRegressor; got "
+            f"{type(estimator).__name__}. Apply the other steps of a pipeline to X first."
+        )
+
+
 class Grid(NamedTuple):
     """Increasing alphas of a path, `n_planned` of them and a continuation, should it be needed."""
 
@@ -178,6 +188,7 @@ def alpha_max(estimator, X, y, sample_weight=None):
     >>> RegularizedMLPRegressor((), penalty="l1", alpha=alpha).fit(X, y).n_nonzero_
     0
     """
+    check_single(estimator)
     estimator = clone(estimator)
     _validation.check_parameters(estimator)
     X, y, sample_weight = estimator._read(X, y, sample_weight, reset=True)

@@ -214,15 +214,20 @@ class _AlphaByCV:
         estimator, problem, index = walk.estimator, walk.problem, self.best_index_
         coefs = self.path_.coefs[index]
         penalties = build_penalties(estimator, problem, layer_alphas(estimator, self.alpha_))
-        if self.refit == "support":
-            penalties = [_relaxed(penalty, W) for penalty, W in zip(penalties, coefs)]
-        problem.set_penalties(penalties)
         theta = problem.network.pack(coefs, self.path_.intercepts[index])
         if solver_name(estimator, problem) != "lbfgs":
             epochs = ceil(FINAL_SHARE * n_epochs(estimator, problem.n_rows))
             estimator.set_params(max_iter=epochs, n_iter_no_change=np.inf, learning_rate="cosine")
-        history = History()
-        result, _ = estimator._minimize(problem, theta, history, walk.rng)
+        for stage in ("full", "support"):
+            if stage == "support":
+                coefs = problem.network.coefs(theta)
+                penalties = [_relaxed(penalty, W) for penalty, W in zip(penalties, coefs)]
+            problem.set_penalties(penalties)
+            history = History()
+            result, _ = estimator._minimize(problem, theta, history, walk.rng)
+            problem.compact(theta)
+            if stage == self.refit:
+                break
         vars(self).update(fitted_attributes(problem, walk.targets, result, history))
 
     def get_metadata_routing(self):

@@ -28,11 +28,13 @@ class RegularizedMLPClassifier(MLPClassification):
         Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` is an upper
         bound at points on a kink; with the smooth ones ``solver="lbfgs"`` reaches any ``tol``.
 
-    penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1"}, Penalty or None, \
-            default="l2"
+    penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1", "mcp", "scad", "log_sum", \
+            "group_mcp", "group_scad", "group_log_sum"}, Penalty or None, default="l2"
         Penalty of every weight matrix. "l1" zeros single weights; "group_l1" drops whole inputs and
         hidden units (the groups are the rows of each matrix: the outgoing weights of one unit);
-        "sparse_group_l1" does both. An instance of a class in `skreg_mlp.penalties`, or of a
+        "sparse_group_l1" does both. The concave "mcp", "scad" and "log_sum" hardly shrink what they
+        keep; their "group_" forms drop inputs and units, "group_log_sum" being the one to select
+        features with, along a path. An instance of a class in `skreg_mlp.penalties`, or of a
         subclass of your own, keeps its constants but takes its strength from `alpha`.
 
     alpha : float or sequence of float, default=1e-4
@@ -353,11 +355,13 @@ class RegularizedMLPRegressor(MLPRegression):
         Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` is an upper
         bound at points on a kink; with the smooth ones ``solver="lbfgs"`` reaches any ``tol``.
 
-    penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1"}, Penalty or None, \
-            default="l2"
+    penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1", "mcp", "scad", "log_sum", \
+            "group_mcp", "group_scad", "group_log_sum"}, Penalty or None, default="l2"
         Penalty of every weight matrix. "l1" zeros single weights; "group_l1" drops whole inputs and
         hidden units (the groups are the rows of each matrix: the outgoing weights of one unit);
-        "sparse_group_l1" does both. An instance of a class in `skreg_mlp.penalties`, or of a
+        "sparse_group_l1" does both. The concave "mcp", "scad" and "log_sum" hardly shrink what they
+        keep; their "group_" forms drop inputs and units, "group_log_sum" being the one to select
+        features with, along a path. An instance of a class in `skreg_mlp.penalties`, or of a
         subclass of your own, keeps its constants but takes its strength from `alpha`.
 
     alpha : float or sequence of float, default=1e-4

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg_mlp import _validation
-from skreg_mlp._alphas import alpha_grid
+from skreg_mlp._alphas import alpha_grid, check_single
 from skreg_mlp._callbacks import print_line, with_callbacks
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._walk import Walk, layer_alphas
@@ -35,6 +35,8 @@ class RegularizationPath:
         Whether a feature has a non-zero path to an output.
     validation_scores : ndarray of shape (n_alphas,) or None
         Scores on the validation data, higher is better; minus the loss by default.
+    feature_names : ndarray of shape (n_features,) or None
+        Names of the columns, where X has string names for all of them.
     """
 
     alphas: np.ndarray
@@ -46,10 +48,43 @@ class RegularizationPath:
     n_nonzero: np.ndarray
     selected_features: np.ndarray
     validation_scores: np.ndarray | None
+    feature_names: np.ndarray | None
     _template: object
 
     def __len__(self):
         return len(self.alphas)
+
+    def __repr__(self):
+        counts = self.selected_features.sum(axis=1)
+        return (
+            f"RegularizationPath({len(self)} alphas from {self.alphas[0]:.3g} to "
+            f"{self.alphas[-1]:.3g}: {self.n_nonzero[0]} to {self.n_nonzero[-1]} weights, "
+            f"{counts[0]} to {counts[-1]} features)"
+        )
+
+    def first_within(self, max_features):
+        """Index of the first network on the path with at most `max_features` selected features.
+
+        Parameters
+        ----------
+        max_features : int
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            No network on the path has so few.
+        """
+        within = np.flatnonzero(self.selected_features.sum(axis=1) <= max_features)
+        if not len(within):
+            raise ValueError(
+                f"No network on the path has at most max_features={max_features} features; the "
+                f"last has {self.selected_features[-1].sum()}: give larger alphas."
+            )
+        return int(within[0])
 
     def estimator(self, index):
         """The network at ``alphas[index]``, as a fitted estimator.
@@ -96,6 +131,7 @@ def _collect(points, template):
         np.array([sum(np.count_nonzero(W) for W in layers) for layers in coefs]),
         np.array([selected_inputs(layers) for layers in coefs]),
         None if scores[0] is None else np.array(scores),
+        getattr(template, "feature_names_in_", None),
         template,
     )
 
@@ -181,10 +217,10 @@ def regularization_path(
     >>> path = regularization_path(mlp, X, y)
     >>> int(path.n_nonzero[0]), int(path.n_nonzero[-1])
     (110, 0)
-    >>> first_with_three = path.selected_features.sum(axis=1).tolist().index(3)
-    >>> path.estimator(first_with_three).n_selected_features_
-    3
+    >>> path.estimator(path.first_within(3)).n_selected_features_ <= 3
+    True
     """
+    check_single(estimator)
     estimator = clone(estimator).set_params(early_stopping=False, warm_start=False)
     _validation.check_parameters(estimator)
     _validation.check_values(alphas=alphas, eps=eps)

@@ -213,10 +213,9 @@ class RegularizationPathDisplay(_Display):
 
         Parameters
         ----------
-        path : object
-            The path.
+        path : RegularizationPath
         feature_names : sequence of str, optional
-            By default "x0", "x1" and so on.
+            By default those of the path, else "x0", "x1" and so on.
         alpha : float, optional
             The chosen one, to be marked.
         ax : matplotlib Axes, optional
@@ -226,6 +225,7 @@ class RegularizationPathDisplay(_Display):
         RegularizationPathDisplay
         """
         first = [_dense(coefs[0]) for coefs in path.coefs]
+        names = path.feature_names if feature_names is None else feature_names
         if len(path.coefs[0]) == 1 and first[0].shape[1] == 1:
             weight_name, weights = "Coefficient", np.array([W[:, 0] for W in first])
         else:
@@ -236,7 +236,7 @@ class RegularizationPathDisplay(_Display):
             alphas=np.asarray(path.alphas),
             weights=weights,
             n_selected=np.sum(path.selected_features, axis=1),
-            feature_names=_feature_names(feature_names, None, weights.shape[1]),
+            feature_names=_feature_names(names, None, weights.shape[1]),
             weight_name=weight_name,
             alpha=alpha,
         ).plot(ax)
@@ -274,8 +274,9 @@ class RegularizationPathDisplay(_Display):
         largest = largest[size[largest] > 0]
         largest = largest[np.argsort(self.weights[start, largest], kind="stable")]
         colours = [COLOURS[k % len(COLOURS)] for k in range(len(largest))]
-        for feature, colour in zip(largest, colours):
-            self.lines_[feature].set(color=colour, linewidth=1.6, zorder=3)
+        for k, (feature, colour) in enumerate(zip(largest, colours)):
+            style = "-" if k < len(COLOURS) else "--"  # no two lines alike
+            self.lines_[feature].set(color=colour, linewidth=1.6, linestyle=style, zorder=3)
         if len(largest):
             names = [self.feature_names[feature] for feature in largest]
             starts = self.weights[start, largest]
@@ -290,8 +291,8 @@ class AlphaSelectionDisplay(_Display):
     ----------
     alphas : ndarray of shape (n_alphas,)
     scores, standard_errors : ndarray of shape (n_alphas,)
-        Mean over the splits, and its standard error: the standard deviation over the splits divided
-        by the root of their number.
+        Mean over the splits, and its standard error: the standard deviation over the n splits,
+        divided by the root of n - 1.
 
     n_nonzero : ndarray of shape (n_alphas,)
         Number of non-zero weights.
@@ -306,6 +307,9 @@ class AlphaSelectionDisplay(_Display):
     ----------
     ax_, figure_ : matplotlib Axes and Figure
     errorbar_ : matplotlib ErrorbarContainer
+    limit_ : float or None
+        One standard error from the best score: the rule takes the largest alpha on its good side.
+        None without `alpha_min`.
 
     Examples
     --------
@@ -348,7 +352,7 @@ class AlphaSelectionDisplay(_Display):
         return cls(
             alphas=np.asarray(estimator.alphas_),
             scores=-scores if loss else scores,
-            standard_errors=results["std_test_score"] / np.sqrt(estimator.n_splits_),
+            standard_errors=results["std_test_score"] / np.sqrt(max(estimator.n_splits_ - 1, 1)),
             n_nonzero=np.asarray(estimator.n_nonzero_path_),
             score_name=f"Cross-validated {_score_name(estimator.scoring)}",
             alpha_min=estimator.alpha_min_,
@@ -360,9 +364,21 @@ class AlphaSelectionDisplay(_Display):
         style = dict(fmt="o", markersize=4, color=BLUE, ecolor=GREY, elinewidth=1, capsize=2)
         self.errorbar_ = ax.errorbar(self.alphas, self.scores, self.standard_errors, **style)
         ax.set_ylabel(self.score_name)
+        self.limit_ = self._limit()
+        if self.limit_ is not None:
+            ax.axhline(self.limit_, color=GREY, linewidth=0.9, linestyle=":", zorder=0)
         _alpha_axis(ax, self.alphas, self.n_nonzero, "Non-zero weights")
         marks = [("best", self.alpha_min), ("1 SE", self.alpha_1se), ("chosen", self.alpha)]
         _mark_alphas(ax, marks)
+
+    def _limit(self):
+        if self.alpha_min is None:
+            return None
+        best = np.argmin(np.abs(self.alphas - self.alpha_min))
+        lower_is_better = self.scores[best] == np.min(self.scores)
+        return float(
+            self.scores[best] + (1 if lower_is_better else -1) * self.standard_errors[best]
+        )
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

@@ -19,11 +19,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp import _validation
-from skreg_mlp._alphas import alpha_grid
+from skreg_mlp._alphas import alpha_grid, check_single
 from skreg_mlp._base import restored_on_error
 from skreg_mlp._callbacks import CallbackSupportMixin, with_callbacks
 from skreg_mlp._cross_validation import run_subtask
-from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._walk import Walk
 
@@ -282,11 +281,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         return self
 
     def _check_parameters(self):
-        if not isinstance(self.estimator, (RegularizedMLPClassifier, RegularizedMLPRegressor)):
-            raise ValueError(
-                "estimator must be a RegularizedMLPClassifier or a RegularizedMLPRegressor; got "
-                f"{self.estimator!r}."
-            )
+        check_single(self.estimator)
         _validation.check_parameters(self)
         _validation.check_parameters(self.estimator)
 

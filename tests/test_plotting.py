@@ -58,6 +58,7 @@ class FittedCV(BaseEstimator):
             alphas=ALPHAS,
             coefs=coefs,
             selected_features=np.array([connected(Ws)[0] for Ws in coefs]),
+            feature_names=None,
         )
         self.coefs_ = coefs[8]
         self.alphas_, self.n_splits_ = ALPHAS, 4
@@ -205,7 +206,10 @@ def test_a_path_shows_norms_of_what_is_connected(sizes):
 def test_norms_of_disconnected_features_are_zero():
     coefs = [[np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[0.0], [1.0]])]] * 2
     path = SimpleNamespace(
-        alphas=np.array([0.1, 1]), coefs=coefs, selected_features=np.array([[False, True]] * 2)
+        alphas=np.array([0.1, 1]),
+        coefs=coefs,
+        selected_features=np.array([[False, True]] * 2),
+        feature_names=None,
     )
     lines = RegularizationPathDisplay.from_path(path).lines_
     assert_array_equal([line.get_ydata() for line in lines], [[0, 0], [2, 2]])

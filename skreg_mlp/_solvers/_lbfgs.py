@@ -355,9 +355,10 @@ def minimize(problem, theta, history, *, tol, max_iter, max_fun):
     try:
         _solve(objective, tol)
         result.message = "no step lowers the objective any further"
+        kink = "" if problem.convex else " or a kink of the activation"
         result.remedy = (
-            f"rounding or a kink of the activation stands in the way of tol={tol:g}; raise tol, "
-            "scale the data, use float64, or a smooth activation such as 'tanh' or 'silu'."
+            f"rounding{kink} stands in the way of tol={tol:g}; raise tol, scale the data, use "
+            "float64, or with hidden layers a smooth activation such as 'tanh' or 'silu'."
         )
     except _Stop:
         result.message = f"max_iter={max_iter} or max_fun={max_fun} reached"
