@@ -35,9 +35,9 @@ def null_model(problem):
     return value_and_gradient(best.x)[0], delta
 
 
-def _reach(X, delta):
+def _reach(X, weight, delta):
     """Largest over columns j and outputs c of sum_i abs(x_ij - mean_j) abs(delta_ic)."""
-    centre = None if sparse.issparse(X) else X.mean(axis=0, dtype=np.float64)
+    centre = None if sparse.issparse(X) else np.average(X, axis=0, weights=weight)
     total = 0.0
     for rows in gen_batches(X.shape[0], BLOCK_ROWS):
         block = X[rows] if centre is None else X[rows] - centre
@@ -94,7 +94,7 @@ def _network_bound(estimator, problem, penalties, ratios, loss, delta):
     cost = np.prod(np.multiply(costs, ratios))
     if cost == 0:
         return np.inf
-    reach = _reach(problem.data.X, delta)
+    reach = _reach(problem.data.X, problem.data.sample_weight, delta)
     reach *= STEEPEST.get(estimator.activation, 1.0) ** (depth - 1)
     return loss ** (1 - 1 / depth) * (reach / cost) ** (1 / depth) / depth
 

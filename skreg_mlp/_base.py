@@ -461,7 +461,8 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
             return lambda theta: -problem.mean_loss(theta, validation)
         scorer = check_scoring(self, self.scoring)
         scored = copy.copy(self)
-        vars(scored).pop("feature_names_in_", None)
+        for name in ("feature_names_in_", "_inputs"):
+            vars(scored).pop(name, None)
         X_val, y_val, weight_val = given
         weights = {} if weight_val is None else {"sample_weight": weight_val}
 

@@ -5,7 +5,12 @@ import itertools
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp import (
+    RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
+)
 
 CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 
@@ -23,6 +28,9 @@ def instances():
                 yield cls((), solver=solver, penalty=penalty, max_iter=20)
             else:
                 yield cls(solver=solver, penalty=penalty)
+    for cls in (RegularizedMLPClassifierCV, RegularizedMLPRegressorCV):
+        yield cls((), alphas=5, cv=2, max_iter=20)
+        yield cls((5,), alphas=3, cv=2, max_iter=10, solver="lbfgs")
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks fit unscaled, tiny and degenerate data

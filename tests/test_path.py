@@ -160,8 +160,7 @@ def test_invariances_of_alpha_max(penalty, hidden):
     assert_allclose(top(X, y, 7 * np.ones(60)), base, rtol=1e-9)
     whole = RNG.integers(0, 4, 60)
     repeated = top(np.repeat(X, whole, axis=0), np.repeat(y, whole))
-    if not hidden:  # the bound for networks centres X without weights
-        assert_allclose(top(X, y, whole), repeated, rtol=1e-9)
+    assert_allclose(top(X, y, whole), repeated, rtol=1e-9)
     summed = alpha_max(clone(est).set_params(alpha_scaling="sum"), X, y, WEIGHT)
     assert_allclose(summed, WEIGHT.sum() * top(X, y, WEIGHT), rtol=1e-9)
     if not hidden:
