@@ -116,7 +116,7 @@ def cases(table):
 def test_every_parameter_has_a_rule_and_every_rule_a_bad_value():
     names = {name for cls in ESTIMATORS for name in cls().get_params()}
     assert names - RULES.keys() == {"feature_groups", "random_state"}
-    assert RULES.keys() == BAD.keys()
+    assert names & RULES.keys() == BAD.keys()
 
 
 @pytest.mark.parametrize("cls, name, value", cases(BAD))

@@ -260,7 +260,7 @@ def test_alpha_selection(scoring, sign):
     splits = np.array([model.cv_results_[f"split{k}_test_score"] for k in range(4)])
     assert_allclose(points.get_ydata(), sign * splits.mean(axis=0))
     ends = np.array(bars.get_segments())
-    assert_allclose(ends[:, 1, 1] - ends[:, 0, 1], 2 * splits.std(axis=0) / 2)
+    assert_allclose(ends[:, 1, 1] - ends[:, 0, 1], 2 * splits.std(axis=0, ddof=1) / 2)
     assert_allclose(ends[:, 0, 0], ALPHAS)
     name = "len" if scoring is len else scoring
     assert display.ax_.get_ylabel() == f"Cross-validated {name}"
