@@ -49,7 +49,7 @@ def unimodal_factor(threshold, n_pairs, p):
     """
     level, unit = 2 * threshold - 1, 1 / n_pairs
     least = min(2 * p**2, unit + 1.5 * p**2)
-    if p**2 > 1 / 3 or level < 2 * unit or level <= least:
+    if p**2 > 1 / 3 or threshold < 0.5 + unit or level <= least:
         return np.inf
     if level <= 0.5:
         return 1 / (2 * level - unit)
