@@ -174,7 +174,7 @@ def alpha_max(estimator, X, y, sample_weight=None):
     >>> X, y = load_diabetes(return_X_y=True, scaled=True)
     >>> alpha = alpha_max(RegularizedMLPRegressor((), penalty="l1"), X, y)
     >>> round(alpha, 4)
-    2.1478
+    2.148
     >>> RegularizedMLPRegressor((), penalty="l1", alpha=alpha).fit(X, y).n_nonzero_
     0
     """
