@@ -29,8 +29,8 @@ def instances():
             else:
                 yield cls(solver=solver, penalty=penalty)
     for cls in (RegularizedMLPClassifierCV, RegularizedMLPRegressorCV):
-        yield cls((), alphas=5, cv=2, max_iter=20)
-        yield cls((5,), alphas=3, cv=2, max_iter=10, solver="lbfgs")
+        yield cls((), alphas=3, cv=2, max_iter=20)
+        yield cls((5,), alphas=2, cv=2, max_iter=5, solver="lbfgs")
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks fit unscaled, tiny and degenerate data
