@@ -398,14 +398,15 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
             )
         return result, {"solver": name, **trainer.state}
 
-    def _trainer(self, name, problem, theta, *, continued):
+    def _trainer(self, name, problem, theta, *, continued, batch=None):
         """A trainer with a new optimiser's state or, `continued`, the kept one."""
         rule = update_rule(self, name)
         state, kept = rule.init(theta), getattr(self, "_optimizer", None)
         if continued and kept is not None and kept["solver"] == name:
             for key in state:
                 state[key] = kept[key].astype(theta.dtype) if np.ndim(kept[key]) else kept[key]
-        return _stochastic.Trainer(problem, theta, rule, state, batch_rows(self, problem.n_rows))
+        batch = batch or batch_rows(self, problem.n_rows)
+        return _stochastic.Trainer(problem, theta, rule, state, batch)
 
     def _keep_state(self, state, rng):
         """Keep what only a warm start or partial_fit reads again."""

@@ -161,7 +161,8 @@ def regularization_path(
     solver moves a network with hidden layers, and what survives the rising penalty is what matters.
     Solver "lbfgs" brings every network to ``tol`` within ``max_iter`` iterations; "adam" and "sgd"
     keep their rate at ``learning_rate_init`` and spread ``max_iter`` epochs (or 2000 steps, if that
-    is more) evenly over the alphas, after a third as many at the first one.
+    is more) evenly over the alphas, after a third as many at the first one. On the way
+    ``batch_size="auto"`` is a tenth of the rows, but 32 at least and 200 at most.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from scipy import sparse
 from skreg_mlp._network import Network, Workspace
 
 BLOCK_ROWS = 4096
+PIECE = 16384  # weights
 
 
 class Data:
@@ -85,6 +86,15 @@ def penalty_blocks(network, penalties):
         return [PenaltyBlock(first, slice(0, network.n_weights), (1, network.n_weights))]
     layers = zip(penalties, network.weight_slices, network.shapes)
     return [PenaltyBlock(p, where, shape) for p, where, shape in layers if p is not None]
+
+
+def _prox_in_pieces(penalty, values, step):
+    """Apply an elementwise prox in place, in pieces whose temporaries stay in the cache."""
+    for start in range(0, len(values), PIECE):
+        piece = values[None, start : start + PIECE]
+        piece[...] = penalty.prox(
+            piece, step[None, start : start + PIECE] if len(step) > 1 else step[0]
+        )
 
 
 @dataclass(frozen=True)
@@ -215,13 +225,14 @@ class Problem:
     def prox(self, theta, step):
         """Apply every prox in place; `step` is a number or an array of the length of theta."""
         for block in self._majorants:
-            block_step = step
-            if np.ndim(step):
-                block_step = block.view(step)
-                if block.penalty.shares_step:
-                    block_step = block_step[:, :1]
-            view = block.view(theta)
-            view[...] = block.penalty.prox(view, block_step)
+            view, penalty = block.view(theta), block.penalty
+            block_step = block.view(step) if np.ndim(step) else step
+            if penalty.elementwise and not np.ndim(penalty.alpha):
+                _prox_in_pieces(penalty, theta[block.where], np.ravel(block_step))
+                continue
+            if np.ndim(step) and penalty.shares_step:
+                block_step = block_step[:, :1]
+            view[...] = penalty.prox(view, block_step)
 
     def share(self, squares):
         """Average `squares`, in place, over weights that must share one step."""

@@ -7,13 +7,14 @@ import numpy as np
 
 from skreg_mlp._base import fitted_weights
 from skreg_mlp._callbacks import Tasks
-from skreg_mlp._setup import batch_rows, build_penalties, solver_name
+from skreg_mlp._setup import AUTO_BATCH, build_penalties, solver_name
 from skreg_mlp._solvers import _lbfgs
 from skreg_mlp._solvers._result import History, NonFiniteError
 from skreg_mlp.penalties import bind
 
 MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
+SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
 SHRINK = 0.7  # of its parameters: what part of the network must be left before the rest is cut
 
 
@@ -25,9 +26,21 @@ def layer_alphas(estimator, alpha):
     return (alpha * ratios / ratios.max()).tolist()
 
 
+def batch_rows(estimator, n_rows):
+    """Rows a step: with "auto" ten steps an epoch, of no less than 32 rows and no more than 200."""
+    if estimator.batch_size != "auto":
+        return min(estimator.batch_size, n_rows)
+    return min(max(n_rows // 10, 32), AUTO_BATCH, n_rows)
+
+
+def n_batches(estimator, n_rows):
+    """Steps an epoch."""
+    return ceil(n_rows / batch_rows(estimator, n_rows))
+
+
 def n_epochs(estimator, n_rows):
     """Epochs of a stochastic solver along a whole path, the first alpha's start not counted."""
-    return max(estimator.max_iter, ceil(MIN_STEPS / ceil(n_rows / batch_rows(estimator, n_rows))))
+    return max(estimator.max_iter, ceil(MIN_STEPS / n_batches(estimator, n_rows)))
 
 
 class Walk:
@@ -176,7 +189,10 @@ class _Stochastic(_Steps):
         self._trainer = self._new_trainer()
 
     def _new_trainer(self):
-        return self.estimator._trainer(self._name, self.problem, self.theta, continued=False)
+        batch = batch_rows(self.estimator, self.problem.n_rows)
+        return self.estimator._trainer(
+            self._name, self.problem, self.theta, continued=False, batch=batch
+        )
 
     def cut(self, where):
         state, self._trainer = self._trainer.state, self._new_trainer()
@@ -188,6 +204,8 @@ class _Stochastic(_Steps):
         in_all = n_epochs(self.estimator, self.problem.n_rows)
         first, others = in_all * (DENSE_SHARE + 1 / n_alphas), in_all / n_alphas
         self._epochs = chain([ceil(first)], repeat(ceil(others)))
+        steps = n_batches(self.estimator, self.problem.n_rows)
+        self._shrink_every = ceil(SHRINK_STEPS / steps)
         self._rng, self._settle = rng if self.estimator.shuffle else None, settle
         return self
 
@@ -195,6 +213,10 @@ class _Stochastic(_Steps):
         self.set_penalties(penalties)
         rate = self.estimator.learning_rate_init
         for epoch in range(next(self._epochs)):
+            if epoch and epoch % self._shrink_every == 0 and self.problem.sparse:
+                self.problem.compact(self.theta)
+                self.shrink()
+                self.set_penalties(penalties)
             if not np.isfinite(self._trainer.epoch(lambda time: rate, rng=self._rng)):
                 raise NonFiniteError(epoch + 1)
         if self._settle and self.problem.sparse:

@@ -15,6 +15,7 @@ ANNEAL_SHARE = 0.1  # of max_iter: length of the final anneal
 LARGE_RATE = 0.1  # of the initial rate: at such a step a plateau means that the fit has converged
 SMALL_RATE = 0.01  # of the initial rate: a plateau at such a step needs no further anneal
 REMEDY = "it is far from a minimum; raise max_iter or learning_rate_init, or scale the data."
+FLUSH_EVERY = 16  # epochs: fewer steps than it takes to fall through the subnormal numbers
 ADAPTIVE_FLOOR = 1e-6  # rate at which "adaptive" gives up, as in scikit-learn
 
 
@@ -144,7 +145,7 @@ class Trainer:
 
     def __init__(self, problem, theta, rule, state, batch_size):
         self.problem, self.theta, self.rule, self.state = problem, theta, rule, state
-        self._batch_size = batch_size
+        self._batch_size, self._n_epochs = batch_size, 0
         self._order = np.arange(problem.n_rows)
         self._gradient = np.empty_like(theta)
 
@@ -173,7 +174,10 @@ class Trainer:
         return total / n
 
     def _flush(self):
-        """Zero the subnormal remains of dead weights' means: arithmetic on them is slow."""
+        """Zero the subnormal remains of dead weights' means, now and then: they slow sums down."""
+        self._n_epochs += 1
+        if self._n_epochs % FLUSH_EVERY:
+            return
         for values in self.state.values():
             if np.ndim(values):
                 values[np.abs(values) < np.finfo(values.dtype).tiny] = 0
