@@ -14,6 +14,7 @@ from skreg_mlp.penalties import bind
 
 MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
+LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
 SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
 SHRINK = 0.7  # of its parameters: what part of the network must be left before the rest is cut
 
@@ -211,13 +212,17 @@ class _Stochastic(_Steps):
 
     def train(self, penalties):
         self.set_penalties(penalties)
-        rate = self.estimator.learning_rate_init
-        for epoch in range(next(self._epochs)):
+        rate, n_epochs = self.estimator.learning_rate_init, next(self._epochs)
+
+        def decaying(time):
+            return rate * (1 - (1 - LAST_RATE) * time / n_epochs)
+
+        for epoch in range(n_epochs):
             if epoch and epoch % self._shrink_every == 0 and self.problem.sparse:
                 self.problem.compact(self.theta)
                 self.shrink()
                 self.set_penalties(penalties)
-            if not np.isfinite(self._trainer.epoch(lambda time: rate, rng=self._rng)):
+            if not np.isfinite(self._trainer.epoch(decaying, epoch, self._rng)):
                 raise NonFiniteError(epoch + 1)
         if self._settle and self.problem.sparse:
             self._trainer.settle(rate)

@@ -37,7 +37,7 @@ FOLDS = KFold(3, shuffle=True, random_state=0)
 @pytest.fixture(autouse=True)
 def short_paths(monkeypatch):
     """As many steps as max_iter says: these data are easy."""
-    monkeypatch.setattr("skreg_mlp._path.MIN_STEPS", 1)
+    monkeypatch.setattr("skreg_mlp._walk.MIN_STEPS", 1)
 
 
 def linear(**kwargs):

@@ -466,7 +466,7 @@ ENCODERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kwargs", ENCODERS, ids=str)
+@pytest.mark.parametrize("kwargs", ENCODERS, ids=lambda kwargs: "-".join(kwargs) or "plain")
 @pytest.mark.parametrize("named", [True, False])
 def test_groups_of_an_encoder(kwargs, named):
     frame = table()[["town", "sex", "town_x"]]
