@@ -39,7 +39,11 @@ CASES = {
 def ours(X, y, X_val, y_val, seed):
     """Supports (n_networks, n_features) and validation errors along our path."""
     mlp = RegularizedMLPRegressor(
-        HIDDEN, penalty="group_log_sum", learning_rate_init=0.01, random_state=seed
+        HIDDEN,
+        penalty="group_log_sum",
+        learning_rate_init=0.02,
+        max_iter=500,
+        random_state=seed,
     )
     path = regularization_path(mlp, X, y, X_val=X_val, y_val=y_val)
     return path.selected_features, -path.validation_scores
