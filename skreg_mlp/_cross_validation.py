@@ -1,5 +1,6 @@
 """Estimators that choose the strength of their penalty by cross-validation."""
 
+import copy
 from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
@@ -211,7 +212,7 @@ class _AlphaByCV:
 
     def _finish(self, walk):
         """Small steps at the chosen alpha, or without the sparse penalty on the support."""
-        estimator, problem, index = walk.estimator, walk.problem, self.best_index_
+        estimator, problem, index = copy.copy(walk.estimator), walk.problem, self.best_index_
         coefs = self.path_.coefs[index]
         penalties = build_penalties(estimator, problem, layer_alphas(estimator, self.alpha_))
         theta = problem.network.pack(coefs, self.path_.intercepts[index])
@@ -229,6 +230,8 @@ class _AlphaByCV:
             if stage == self.refit:
                 break
         vars(self).update(fitted_attributes(problem, walk.targets, result, history))
+        if result.interrupted:
+            raise KeyboardInterrupt
 
     def get_metadata_routing(self):
         """Where parameters of `fit` go: ``sample_weight`` here, others to the splitter.

@@ -443,3 +443,11 @@ def test_penalties_without_a_grid():
         small(penalty=None).fit(X, Y)
     with pytest.raises(ValueError, match=r"elasticnet.*raise l1_ratio"):
         small(penalty="elasticnet", l1_ratio=0.0).fit(X, Y)
+
+
+def test_networks_of_the_path_keep_the_parameters_given():
+    """The small steps at the end run with parameters of their own."""
+    model = RegularizedMLPRegressorCV((3,), alphas=3, cv=2, max_iter=7, random_state=0)
+    X, y = np.random.default_rng(0).standard_normal((2, 40, 3))
+    network = model.fit(X, y[:, 0]).path_.estimator(0)
+    assert network.max_iter == 7 and network.n_iter_no_change == 10
