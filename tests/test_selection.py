@@ -269,10 +269,16 @@ def test_weights_of_zero_hide_rows():
 # Reproducible, and at home in scikit-learn
 # --------------------------------------------------------------------------------------------
 @pytest.mark.filterwarnings("ignore")  # the networks are hardly trained
-@pytest.mark.parametrize("cls", CLASSES)
-@pytest.mark.parametrize("max_features", [None, 3])
-def test_seeds_and_jobs(cls, max_features):
-    network = dict(solver="adam", max_iter=10, learning_rate_init=0.02, random_state=7)
+@pytest.mark.parametrize(
+    "cls, max_features, solver",
+    [
+        (RegularizedMLPClassifier, 3, "lbfgs"),
+        (RegularizedMLPClassifier, None, "adam"),
+        (RegularizedMLPRegressor, 3, "lbfgs"),
+    ],
+)
+def test_seeds_and_jobs(cls, max_features, solver):
+    network = dict(solver=solver, max_iter=10, learning_rate_init=0.02, random_state=7)
     model = selector(cls, (4,), "group_l1", 0.15, network, max_features=max_features, alphas=5)
     model.set_params(n_pairs=2)
     one = model.fit(X, targets(cls)).selection_frequencies_
