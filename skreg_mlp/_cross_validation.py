@@ -292,8 +292,8 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
         As in `RegularizedMLPClassifier`, except that the default penalty is "l1".
 
     solver, batch_size, learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon :
-        As in `RegularizedMLPClassifier`, but with learning_rate_init 1e-2 by default. Along a
-        path the rate is constant; at the chosen alpha it falls to zero.
+        As in `RegularizedMLPClassifier`, but with learning_rate_init 1e-2 by default. At
+        each alpha of a path the rate falls to a tenth, in the end at the chosen one to zero.
 
     max_iter, max_fun, tol, shuffle, random_state, verbose :
         As in `regularization_path`: for "adam" and "sgd", max_iter epochs are spread over a path.
@@ -461,8 +461,8 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
         As in `RegularizedMLPRegressor`, except that the default penalty is "l1".
 
     solver, batch_size, learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon :
-        As in `RegularizedMLPRegressor`, but with learning_rate_init 1e-2 by default. Along a
-        path the rate is constant; at the chosen alpha it falls to zero.
+        As in `RegularizedMLPRegressor`, but with learning_rate_init 1e-2 by default. At
+        each alpha of a path the rate falls to a tenth, in the end at the chosen one to zero.
 
     max_iter, max_fun, tol, shuffle, random_state, verbose :
         As in `regularization_path`: for "adam" and "sgd", max_iter epochs are spread over a path.

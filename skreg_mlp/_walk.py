@@ -179,7 +179,7 @@ class _Deterministic(_Steps):
 
 
 class _Stochastic(_Steps):
-    """Some epochs at every alpha, at a constant rate."""
+    """Some epochs at every alpha, at a rate that falls."""
 
     def __init__(self, estimator, problem, theta, *, name):
         self._name = name
