@@ -160,11 +160,11 @@ def regularization_path(
     The network is trained at the smallest alpha and warm-started upwards: from zero weights no
     solver moves a network with hidden layers, and what survives the rising penalty is what matters.
     Solver "lbfgs" brings every network to ``tol`` within ``max_iter`` iterations. "adam" and "sgd"
-    spread ``max_iter`` epochs (or 2000 steps, if that is more) evenly over the alphas, after a third
-    as many at the first one; their rate falls from ``learning_rate_init`` to a tenth of it at each
-    alpha, and ``batch_size="auto"`` is a tenth of the rows, but 32 at least and 200 at most. Their
-    networks are near a stationary point, not at one, as ``stationarity`` says; a rate of 0.01 suits
-    a path better than the default of the estimators.
+    spread ``max_iter`` epochs (or 2000 steps, if that is more) evenly over the alphas, and begin
+    with a third as many at the first one; their rate falls from ``learning_rate_init`` to a tenth
+    of it at each alpha, and ``batch_size="auto"`` is a tenth of the rows, but 32 at least and 200
+    at most. Their networks are near a stationary point, not at one, as ``stationarity`` says; a
+    rate of 0.01 suits a path better than the default of the estimators.
 
     Parameters
     ----------
