@@ -101,14 +101,16 @@ def _cv_results(alphas, figures):
     return results
 
 
-def _select(results, n_splits):
-    """Indices of the best alpha, the largest of equals, and of the largest within one error.
+def standard_errors(results, n_splits):
+    """Standard errors of the mean scores: std / sqrt(n_splits - 1), 0 for a single split."""
+    return results["std_test_score"] / np.sqrt(max(n_splits - 1, 1))
 
-    The standard error is that of the best mean, std / sqrt(n_splits - 1) (0 for a single split).
-    """
+
+def _select(results, n_splits):
+    """Indices of the best alpha, the largest of equals, and of the largest within one error."""
     mean = results["mean_test_score"]
     best = len(mean) - 1 - int(np.argmax(mean[::-1]))
-    error = results["std_test_score"][best] / np.sqrt(max(n_splits - 1, 1))
+    error = standard_errors(results, n_splits)[best]
     return best, int(np.flatnonzero(mean >= mean[best] - error)[-1])
 
 

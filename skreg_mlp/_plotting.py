@@ -7,9 +7,11 @@ universal design, which readers with any kind of colour vision tell apart.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.isotonic import isotonic_regression
 from sklearn.utils.validation import check_is_fitted
+
+from skreg_mlp._cross_validation import standard_errors
+from skreg_mlp._network import dense
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9", "#000000")
@@ -224,7 +226,7 @@ class RegularizationPathDisplay(_Display):
         -------
         RegularizationPathDisplay
         """
-        first = [_dense(coefs[0]) for coefs in path.coefs]
+        first = [dense(coefs[0]) for coefs in path.coefs]
         names = path.feature_names if feature_names is None else feature_names
         if len(path.coefs[0]) == 1 and first[0].shape[1] == 1:
             weight_name, weights = "Coefficient", np.array([W[:, 0] for W in first])
@@ -352,7 +354,7 @@ class AlphaSelectionDisplay(_Display):
         return cls(
             alphas=np.asarray(estimator.alphas_),
             scores=-scores if loss else scores,
-            standard_errors=results["std_test_score"] / np.sqrt(max(estimator.n_splits_ - 1, 1)),
+            standard_errors=standard_errors(results, estimator.n_splits_),
             n_nonzero=np.asarray(estimator.n_nonzero_path_),
             score_name=f"Cross-validated {_score_name(estimator.scoring)}",
             alpha_min=estimator.alpha_min_,
@@ -546,7 +548,7 @@ class NetworkDisplay(_Display):
         """
         needed = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
         _check_offers(estimator, cls, ("coefs_",), needed)
-        coefs = [_dense(W) for W in estimator.coefs_]
+        coefs = [dense(W) for W in estimator.coefs_]
         n_outputs = coefs[-1].shape[1]
         targets = ["output"] if n_outputs == 1 else [f"target {k}" for k in range(n_outputs)]
         default = getattr(estimator, "classes_", targets)
@@ -594,10 +596,6 @@ class NetworkDisplay(_Display):
 
 
 # -- what they draw ----------------------------------------------------------------------------
-def _dense(W):
-    return W.toarray() if issparse(W) else np.asarray(W)
-
-
 def _is_loss(scoring):
     return isinstance(scoring, str) and scoring == "loss"
 

@@ -45,8 +45,8 @@ def layer_sizes(estimator, n_features, n_outputs):
     return (n_features, *hidden.tolist(), n_outputs)
 
 
-def batch_rows(estimator, n_rows):
-    return min(AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size, n_rows)
+def batch_rows(estimator, n_rows, auto=AUTO_BATCH):
+    return min(auto if estimator.batch_size == "auto" else estimator.batch_size, n_rows)
 
 
 def build_problem(estimator, data, targets):

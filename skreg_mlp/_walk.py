@@ -7,7 +7,7 @@ import numpy as np
 
 from skreg_mlp._base import fitted_weights
 from skreg_mlp._callbacks import Tasks
-from skreg_mlp._setup import AUTO_BATCH, build_penalties, solver_name
+from skreg_mlp._setup import AUTO_BATCH, batch_rows, build_penalties, solver_name
 from skreg_mlp._solvers import _lbfgs
 from skreg_mlp._solvers._result import History, NonFiniteError
 from skreg_mlp.penalties import bind
@@ -27,16 +27,14 @@ def layer_alphas(estimator, alpha):
     return (alpha * ratios / ratios.max()).tolist()
 
 
-def batch_rows(estimator, n_rows):
+def path_batch_rows(estimator, n_rows):
     """Rows a step: with "auto" ten steps an epoch, of no less than 32 rows and no more than 200."""
-    if estimator.batch_size != "auto":
-        return min(estimator.batch_size, n_rows)
-    return min(max(n_rows // 10, 32), AUTO_BATCH, n_rows)
+    return batch_rows(estimator, n_rows, auto=min(max(n_rows // 10, 32), AUTO_BATCH))
 
 
 def n_batches(estimator, n_rows):
     """Steps an epoch."""
-    return ceil(n_rows / batch_rows(estimator, n_rows))
+    return ceil(n_rows / path_batch_rows(estimator, n_rows))
 
 
 def n_epochs(estimator, n_rows):
@@ -108,13 +106,16 @@ class Walk:
             solver.shrink()
         solver.train(penalties)
         solver.write(self.theta)
-        if solver.certifies and solver.is_part:
+        refutable = solver.certifies and solver.is_part
+        if not (certify or refutable):
+            return (0.0,) * 3
+        certificate = problem.certificate(self.theta)
+        if refutable and certificate[2] > estimator.tol:
+            solver.restart(problem, self.theta)
+            solver.train(penalties)
+            solver.write(self.theta)
             certificate = problem.certificate(self.theta)
-            if certificate[2] > estimator.tol:
-                solver.restart(problem, self.theta)
-                solver.train(penalties)
-                solver.write(self.theta)
-        return problem.certificate(self.theta) if certify else (0.0,) * 3
+        return certificate
 
     def attributes(self):
         """Fitted attributes of the network at the present alpha, with copies of its weights."""
@@ -190,7 +191,7 @@ class _Stochastic(_Steps):
         self._trainer = self._new_trainer()
 
     def _new_trainer(self):
-        batch = batch_rows(self.estimator, self.problem.n_rows)
+        batch = path_batch_rows(self.estimator, self.problem.n_rows)
         return self.estimator._trainer(
             self._name, self.problem, self.theta, continued=False, batch=batch
         )
