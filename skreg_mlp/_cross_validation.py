@@ -151,8 +151,8 @@ class _AlphaByCV:
             X, y, sample_weight = self._read(X, y, sample_weight, reset=True)
             _validation.warn_if_unscaled(X)
             splits = self._splits(X, y, params)
-            self._choose(X, y, sample_weight, splits)
-            warn_if_unfinished(self._single(), self.path_)
+            walk = self._choose(X, y, sample_weight, splits)
+            warn_if_unfinished(walk, self.path_)
         return self
 
     def _splits(self, X, y, params):
@@ -166,7 +166,7 @@ class _AlphaByCV:
         cv = check_cv(self.cv, y, classifier=hasattr(self, "class_weight"))
         return list(cv.split(X, y, **params))
 
-    def _single(self, seed=None):
+    def _single(self, seed):
         """The estimator of one alpha with these parameters, as if it had seen this data."""
         single = self._estimator()
         names = single.get_params(deep=False)
@@ -180,7 +180,7 @@ class _AlphaByCV:
 
     @with_callbacks
     def _choose(self, X, y, sample_weight, splits):
-        """Follow all paths, choose, and finish at the chosen alpha."""
+        """Follow all paths, choose, and finish there; returns the walk on all rows."""
         rng = check_random_state(self.random_state)
         seeds = rng.randint(2**31 - 1, size=len(splits) + 1).tolist()
         context = self._init_callback_context(max_subtasks=len(seeds))
@@ -200,6 +200,7 @@ class _AlphaByCV:
         self._report_choice(figures)
         self._finish(walk)
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
+        return walk
 
     def _report_choice(self, figures):
         """Set the attributes that say what was chosen and why."""

@@ -12,6 +12,7 @@ from skreg_mlp import _validation
 from skreg_mlp._alphas import alpha_grid, check_single
 from skreg_mlp._callbacks import print_line, with_callbacks
 from skreg_mlp._network import selected_inputs
+from skreg_mlp._setup import solver_name
 from skreg_mlp._walk import Walk, layer_alphas
 
 
@@ -232,17 +233,14 @@ def regularization_path(
     given = estimator._read_validation(X_val, y_val, sample_weight_val)
     walk = Walk(estimator, X, y, sample_weight, given=given)
     path = trace(estimator, walk, alpha_grid(estimator, walk.problem, alphas, eps))
-    warn_if_unfinished(estimator, path)
+    warn_if_unfinished(walk, path)
     return path
 
 
-def warn_if_unfinished(estimator, path):
-    """Warn where a certified solver left alphas above its tolerance."""
-    certified = estimator.solver == "lbfgs" or (
-        estimator.solver == "auto" and len(path.coefs[0]) == 1
-    )
-    above = path.stationarity > estimator.tol
-    if certified and above.any():
+def warn_if_unfinished(walk, path):
+    """Warn where lbfgs, which certifies its answers, left alphas above its tolerance."""
+    estimator, above = walk.estimator, path.stationarity > walk.estimator.tol
+    if above.any() and solver_name(estimator, walk.problem) == "lbfgs":
         warnings.warn(
             f"{above.sum()} of {len(path)} alphas ended with a stationarity of up to "
             f"{path.stationarity.max():.2g}, above tol={estimator.tol:g}: raise max_iter or tol, "
