@@ -11,6 +11,7 @@ from skreg_mlp._plotting import (
     RegularizationPathDisplay,
 )
 from skreg_mlp._selection import StabilitySelection, one_hot_groups
+from skreg_mlp._versions import show_versions
 
 __all__ = [
     "AlphaSelectionDisplay",
@@ -26,5 +27,6 @@ __all__ = [
     "alpha_max",
     "one_hot_groups",
     "regularization_path",
+    "show_versions",
 ]
 __version__ = "0.1.0"

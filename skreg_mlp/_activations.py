@@ -1,12 +1,17 @@
 """Activations: the value and its derivative side by side.
 
-An activation is a function ``f(z, slope)`` that overwrites ``z`` with f(z) and, where ``slope``
-is an array (training) rather than None (prediction), fills it with f'(z). Backpropagation is
-then one multiplication by ``slope``, whatever the activation.
+An entry of `ACTIVATIONS` is a function ``f(z, bias, slope)`` that overwrites ``z`` with
+f(z + bias), ``bias`` being a row or None, and, where ``slope`` is an array (training) rather than
+None (prediction), fills it with the derivative. Backpropagation is then one multiplication by
+``slope``, whatever the activation. Below, the bias is already added.
 """
+
+from functools import wraps
 
 import numpy as np
 from scipy.special import expit, ndtr
+
+from skreg_mlp._kernels import fused
 
 LEAKY_SLOPE = 0.01
 
@@ -84,6 +89,17 @@ def gelu(z, slope):
     z *= below
 
 
+def _biased(f):
+    @wraps(f)
+    def activation(z, bias, slope):
+        if bias is not None:
+            z += bias
+        f(z, slope)
+
+    return activation
+
+
 ACTIVATIONS = {
-    f.__name__: f for f in (identity, logistic, tanh, relu, leaky_relu, elu, softplus, silu, gelu)
+    f.__name__: fused(_biased(f))
+    for f in (identity, logistic, tanh, relu, leaky_relu, elu, softplus, silu, gelu)
 }

@@ -524,11 +524,16 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
         )
         raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
         activation, inputs = ACTIVATIONS[self.activation], getattr(self, "_inputs", None)
+        # weights edited by hand may be of any type
+        layers = [
+            (W.astype(dtype, copy=False), np.require(b, dtype, "C"))
+            for W, b in zip(self.coefs_, self.intercepts_)
+        ]
         for rows in gen_batches(X.shape[0], PREDICTED_ROWS):
             block = X[rows] if inputs is None else gather_columns(X[rows], inputs)
             _validation.check_finite(block, type(self).__name__)
             block = block.astype(dtype, copy=False)
-            raw[rows] = forward(block, self.coefs_, self.intercepts_, activation)
+            raw[rows] = forward(block, layers, activation)
         return raw
 
     # -- what the weights say -------------------------------------------------------------------

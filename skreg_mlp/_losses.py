@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, log_expit, xlogy
 
+from skreg_mlp._kernels import fused
+
 
 def _weighted(losses, weight, delta):
     """Sum `losses` (n_rows, n_outputs) under `weight`, and weight the rows of `delta`."""
@@ -44,6 +46,36 @@ def weighted_quantile(y, quantile, weight=None):
 
 
 # --------------------------------------------------------------------------------------------
+# Closed forms of the losses used most
+# --------------------------------------------------------------------------------------------
+@fused
+def binary_log_loss(raw, y, weight, delta):
+    losses = np.logaddexp(0, raw) - y * raw
+    expit(raw, out=delta)
+    delta -= y
+    return _weighted(losses, weight, delta)
+
+
+@fused
+def softmax_log_loss(raw, y, weight, delta):
+    rows = np.arange(len(y))
+    np.subtract(raw, raw.max(axis=1, keepdims=True), out=delta)
+    chosen = delta[rows, y]
+    np.exp(delta, out=delta)
+    total = delta.sum(axis=1)
+    losses = np.log(total) - chosen
+    delta /= total[:, None]
+    delta[rows, y] -= 1
+    return _weighted(losses[:, None], weight, delta)
+
+
+@fused
+def squared_error(raw, y, weight, delta):
+    np.subtract(raw, y, out=delta)
+    return _weighted(0.5 * delta * delta, weight, delta)
+
+
+# --------------------------------------------------------------------------------------------
 # Classification
 # --------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
@@ -54,10 +86,7 @@ class BinaryLogLoss:
     """
 
     def value_and_gradient(self, raw, y, weight, delta):
-        losses = np.logaddexp(0, raw) - y * raw
-        expit(raw, out=delta)
-        delta -= y
-        return _weighted(losses, weight, delta)
+        return binary_log_loss(raw, y, weight, delta)
 
     def null_scores(self, y, weight):
         # a label that is always (or never) present would start at infinity: half a row less
@@ -76,15 +105,7 @@ class MultinomialLogLoss:
     n_classes: int
 
     def value_and_gradient(self, raw, y, weight, delta):
-        rows = np.arange(len(y))
-        np.subtract(raw, raw.max(axis=1, keepdims=True), out=delta)
-        chosen = delta[rows, y]
-        np.exp(delta, out=delta)
-        total = delta.sum(axis=1)
-        losses = np.log(total) - chosen
-        delta /= total[:, None]
-        delta[rows, y] -= 1
-        return _weighted(losses[:, None], weight, delta)
+        return softmax_log_loss(raw, y, weight, delta)
 
     def null_scores(self, y, weight):
         counts = np.bincount(y, weights=weight, minlength=self.n_classes)
@@ -111,8 +132,7 @@ class SquaredError(_IdentityLink):
     """(y - f)^2 / 2."""
 
     def value_and_gradient(self, raw, y, weight, delta):
-        np.subtract(raw, y, out=delta)
-        return _weighted(0.5 * delta * delta, weight, delta)
+        return squared_error(raw, y, weight, delta)
 
     def null_scores(self, y, weight):
         return _mean(y, weight)
@@ -237,8 +257,8 @@ def units(loss, y, weight):
     standard deviation of y under the identity link, 1 under the log link; the loss is measured
     by twice the null model's, per output, which is the variance for the squared error.
     """
-    null = np.broadcast_to(loss.null_scores(y, weight), y.shape)
-    share = 1 / len(y) if weight is None else weight / weight.sum(dtype=np.float64)
+    null = np.full(y.shape, loss.null_scores(y, weight), dtype=y.dtype)
+    share = 1 / len(y) if weight is None else weight / float(weight.sum(dtype=np.float64))
     null_loss = loss.value_and_gradient(null, y, share, np.empty_like(y))
     loss_unit = 2 * null_loss / y.shape[1]
     spread = np.ones(y.shape[1])

@@ -6,9 +6,12 @@ are written straight into the views of a vector laid out alike.
 """
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+
+from skreg_mlp._kernels import fused
 
 
 class Network:
@@ -25,7 +28,9 @@ class Network:
         self.n_weights = int(ends[-1])
         ends = self.n_weights + np.cumsum((0, *self.sizes[1:]))
         self._intercept_slices = [slice(int(a), int(b)) for a, b in pairwise(ends)]
+        self.slices = self.weight_slices + (self._intercept_slices if intercepts else [])
         self.n_parameters = int(ends[-1]) if intercepts else self.n_weights
+        self._seen = []
 
     def coefs(self, theta):
         """Weight matrices as views of `theta`."""
@@ -36,6 +41,18 @@ class Network:
         if not self.intercepts:
             return [None] * len(self.shapes)
         return [theta[s] for s in self._intercept_slices]
+
+    def layers(self, theta):
+        """Weights and intercepts of every layer as views of `theta`.
+
+        Those of the last two vectors are kept, a solver's iterate and its gradient.
+        """
+        for known, layers in self._seen:
+            if known is theta:
+                return layers
+        layers = list(zip(self.coefs(theta), self.biases(theta)))
+        self._seen = [(theta, layers), *self._seen[:1]]
+        return layers
 
     def places(self, units):
         """Places in theta of the part of the network made of `units`, one index array a layer."""
@@ -94,27 +111,22 @@ class Network:
 
     def forward(self, X, theta, workspace):
         """Raw scores (n_rows, n_outputs) of the rows of `X`, left in `workspace`."""
-        return forward(X, self.coefs(theta), self.biases(theta), self.activation, workspace)
+        buffers = workspace.rows(X.shape[0])
+        return forward(X, self.layers(theta), self.activation, buffers.values, buffers.slopes)
 
     def backward(self, X, theta, workspace, gradient):
         """Write the gradient for the rows of the last forward pass into `gradient`.
 
-        `workspace.deltas[-1]` must hold the gradient with respect to the raw scores.
+        The last of the workspace's deltas must hold the gradient with respect to the raw scores.
         """
-        coefs, n_rows = self.coefs(theta), X.shape[0]
-        ones = workspace.ones[:n_rows]
-        gradients = list(zip(self.coefs(gradient), self.biases(gradient)))
-        for layer in range(len(coefs) - 1, -1, -1):
-            W_gradient, b_gradient = gradients[layer]
-            delta = workspace.deltas[layer][:n_rows]
-            inputs = workspace.values[layer - 1][:n_rows] if layer else X
-            _product(inputs.T, delta, W_gradient)
-            if b_gradient is not None:
-                np.dot(ones, delta, out=b_gradient)
+        values, slopes, deltas = workspace.rows(X.shape[0])
+        layers, gradients = self.layers(theta), self.layers(gradient)
+        for layer in range(len(layers) - 1, -1, -1):
+            delta, (W_gradient, b_gradient) = deltas[layer], gradients[layer]
+            chain(delta, slopes[layer], b_gradient)
+            _product((values[layer - 1] if layer else X).T, delta, W_gradient)
             if layer:
-                below = workspace.deltas[layer - 1][:n_rows]
-                np.dot(delta, coefs[layer].T, out=below)
-                below *= workspace.slopes[layer - 1][:n_rows]
+                np.dot(delta, layers[layer][0].T, out=deltas[layer - 1])
 
     def compact(self, theta):
         """Zero what cannot matter, in place, without changing the function.
@@ -128,7 +140,7 @@ class Network:
             if self.intercepts:
                 constant = ~coefs[layer].any(axis=0)
                 value = biases[layer][constant].copy()
-                self.activation(value, None)
+                self.activation(value, None, None)
                 biases[layer + 1] += value @ coefs[layer + 1][constant]
                 coefs[layer + 1][constant] = 0
         for layer in range(len(coefs) - 2, -1, -1):
@@ -138,6 +150,14 @@ class Network:
                 biases[layer][dead] = 0
 
 
+class Buffers(NamedTuple):
+    """Of every layer: its values, the slopes of its activation (None: the last), its deltas."""
+
+    values: list
+    slopes: list
+    deltas: list
+
+
 class Workspace:
     """Every buffer of a training pass over up to `n_rows` rows, allocated once."""
 
@@ -145,11 +165,27 @@ class Workspace:
         def buffers(sizes):
             return [np.empty((n_rows, size), dtype=network.dtype) for size in sizes]
 
+        sizes = network.sizes[1:]
         self.n_rows = n_rows
-        self.values = buffers(network.sizes[1:])
-        self.slopes = buffers(network.sizes[1:-1])
-        self.deltas = buffers(network.sizes[1:])
-        self.ones = np.ones(n_rows, dtype=network.dtype)
+        self._all = Buffers(buffers(sizes), [*buffers(sizes[:-1]), None], buffers(sizes))
+        self._part = self._all
+
+    def rows(self, n_rows):
+        """The first `n_rows` rows of all buffers."""
+        if len(self._part.values[0]) != n_rows:
+            self._part = Buffers(
+                *([b if b is None else b[:n_rows] for b in buffers] for buffers in self._all)
+            )
+        return self._part
+
+
+@fused
+def chain(delta, slope, sums):
+    """Multiply `delta` by `slope` in place and write its column sums into `sums`, None: neither."""
+    if slope is not None:
+        delta *= slope
+    if sums is not None:
+        np.dot(np.ones(len(delta), delta.dtype), delta, out=sums)
 
 
 def dense(A):
@@ -174,15 +210,15 @@ def _product(A, B, out):
     return out
 
 
-def forward(X, coefs, intercepts, activation, workspace=None):
-    """Raw scores (n_rows, n_outputs) of the rows of `X`; in `workspace` where one is given."""
-    values, n_rows, last = X, X.shape[0], len(coefs) - 1
-    for layer, (W, b) in enumerate(zip(coefs, intercepts)):
-        values = _product(values, W, workspace and workspace.values[layer][:n_rows])
-        if b is not None:
-            values += b
+def forward(X, layers, activation, buffers=None, slopes=None):
+    """Raw scores (n_rows, n_outputs) of the rows of `X`; in `buffers` where they are given."""
+    values, last = X, len(layers) - 1
+    for layer, (W, b) in enumerate(layers):
+        values = _product(values, W, buffers and buffers[layer])
         if layer < last:
-            activation(values, workspace and workspace.slopes[layer][:n_rows])
+            activation(values, b, slopes and slopes[layer])
+        elif b is not None:
+            values += b
     return values
 
 

@@ -12,32 +12,57 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from skreg_mlp._kernels import compiled, fused
 from skreg_mlp._network import Network, Workspace
 
 BLOCK_ROWS = 4096
-PIECE = 16384  # weights
+
+
+@fused
+def take_rows(X, rows, out):
+    """Copy the rows of `X` with indices `rows` into `out`."""
+    np.take(X, rows, axis=0, out=out, mode="clip")  # "raise" would gather into a second buffer
+
+
+class _Rows:
+    """Rows of a dense array: a slice is a view, rows picked by index are copied into one buffer."""
+
+    def __init__(self, values):
+        self._values = values
+        self._buffer = np.empty((0, *values.shape[1:]), dtype=values.dtype)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return np.ascontiguousarray(self._values[index])
+        if len(self._buffer) < len(index):
+            self._buffer = np.empty((len(index), *self._values.shape[1:]), self._values.dtype)
+        buffer = self._buffer[: len(index)]
+        if self._values.flags.c_contiguous:
+            take_rows(self._values, index, buffer)
+        else:  # np.take would first copy all of X
+            buffer[...] = self._values[index]
+        return buffer
 
 
 class Data:
     """Rows of X (dense or CSR), y and sample weights, gathered by slice or by index.
 
-    A slice of a dense C-ordered X is a view; rows picked by index are copied into one buffer.
     `subset` restricts the data to some rows of X without a copy of X.
     """
 
     def __init__(self, X, y, sample_weight=None, subset=None):
-        y = y.astype(X.dtype, copy=False) if y.dtype.kind == "f" else y
-        self.X, self.y, self.sample_weight, self.subset = X, y, sample_weight, subset
+        y = np.ascontiguousarray(y, dtype=X.dtype if y.dtype.kind == "f" else np.int64)
+        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.subset = None if subset is None else np.asarray(subset, dtype=np.int64)
         self.n_rows = X.shape[0] if subset is None else len(subset)
         weights = self.training_targets()[1]
         self.mean_weight = 1.0 if weights is None else float(weights.mean(dtype=np.float64))
         self.total_weight = self.mean_weight * self.n_rows
-        self._sparse = sparse.issparse(X)
-        self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
+        self._X_rows, self._y_rows = X if sparse.issparse(X) else _Rows(X), _Rows(y)
 
     def columns(self, kept):
         """The same rows with the columns `kept` of X alone, copied."""
-        X = self.X[:, kept] if self._sparse else np.take(self.X, kept, axis=1)
+        X = self.X[:, kept] if sparse.issparse(self.X) else np.take(self.X, kept, axis=1)
         return Data(X, self.y, self.sample_weight, self.subset)
 
     def training_targets(self):
@@ -46,25 +71,14 @@ class Data:
         return self.y[rows], None if self.sample_weight is None else self.sample_weight[rows]
 
     def rows(self, index, n_rows):
-        """X, y and the loss weights of the rows `index`, out of a mean over `n_rows` rows."""
+        """X, y and the loss weights of the rows `index`, out of a mean over `n_rows` rows.
+
+        They are valid until the next call.
+        """
         index = index if self.subset is None else self.subset[index]
         scale = 1.0 / (n_rows * self.mean_weight)
         weight = scale if self.sample_weight is None else self.sample_weight[index] * scale
-        return self._gather(index), self.y[index], weight
-
-    def _gather(self, index):
-        if self._sparse:
-            return self.X[index]
-        if isinstance(index, slice):
-            return np.ascontiguousarray(self.X[index])
-        if len(self._buffer) < len(index):
-            self._buffer = np.empty((len(index), self.X.shape[1]), dtype=self.X.dtype)
-        buffer = self._buffer[: len(index)]
-        if self.X.flags.c_contiguous:
-            np.take(self.X, index, axis=0, out=buffer, mode="clip")
-        else:  # np.take would first copy all of X
-            buffer[...] = self.X[index]
-        return buffer
+        return self._X_rows[index], self._y_rows[index], weight
 
 
 @dataclass(frozen=True)
@@ -79,22 +93,49 @@ class PenaltyBlock:
         return theta[self.where].reshape(self.shape)
 
 
-def penalty_blocks(network, penalties):
-    """Blocks for one penalty a layer (None: unpenalised); equal elementwise ones become one."""
-    first = penalties[0] if penalties else None
-    if getattr(first, "elementwise", False) and all(p == first for p in penalties):
-        return [PenaltyBlock(first, slice(0, network.n_weights), (1, network.n_weights))]
-    layers = zip(penalties, network.weight_slices, network.shapes)
-    return [PenaltyBlock(p, where, shape) for p, where, shape in layers if p is not None]
+@dataclass(frozen=True)
+class RowTerms:
+    """A part of theta, and a penalty on it that is a sum over rows or over single weights.
+
+    ``l1`` is a number or an array of the shape of the part, ``strength`` the group penalty of each
+    row (None: none); ``unit`` is the natural scale of these parameters. With a group penalty the
+    part is a matrix, whose rows share their steps.
+    """
+
+    where: slice
+    shape: tuple | None = None
+    l1: float | np.ndarray = 0.0
+    l2: float = 0.0
+    strength: np.ndarray | None = None
+    unit: float = 1.0
+
+    def views(self, *vectors):
+        parts = [vector[self.where] for vector in vectors]
+        return parts if self.shape is None else [part.reshape(self.shape) for part in parts]
+
+    def continues(self, other):
+        """Whether one loop over weights does for both."""
+        same = (self.l2, self.unit) == (other.l2, other.unit)
+        plain = all(p.shape is None and np.ndim(p.l1) == 0 for p in (self, other))
+        return plain and same and self.l1 == other.l1
 
 
-def _prox_in_pieces(penalty, values, step):
-    """Apply an elementwise prox in place, in pieces whose temporaries stay in the cache."""
-    for start in range(0, len(values), PIECE):
-        piece = values[None, start : start + PIECE]
-        piece[...] = penalty.prox(
-            piece, step[None, start : start + PIECE] if len(step) > 1 else step[0]
-        )
+def _row_terms(block, dtype):
+    """A block as `RowTerms`, or None where its penalty has no such form."""
+    penalty, terms = block.penalty, block.penalty.terms(block.shape)
+    grouped = terms is not None and terms.groups is not None
+    rows = not grouped or np.array_equal(terms.groups, np.arange(block.shape[0]))
+    if terms is None or np.ndim(terms.l2) or not rows or grouped != penalty.shares_step:
+        return None
+    if grouped and np.ndim(terms.l1):
+        return None
+    return RowTerms(
+        block.where,
+        block.shape if grouped else None,
+        np.ravel(terms.l1).astype(dtype) if np.ndim(terms.l1) else float(terms.l1),
+        float(terms.l2),
+        terms.strength.astype(dtype) if grouped else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -178,7 +219,7 @@ class Problem:
         """Part of the rows `rows` in a mean over `n_rows` rows, with its gradient."""
         X, y, weight = self.data.rows(rows, n_rows)
         raw = self.network.forward(X, theta, self._workspace)
-        delta = self._workspace.deltas[-1][: X.shape[0]]
+        delta = self._workspace.rows(X.shape[0]).deltas[-1]
         value = self.loss.value_and_gradient(raw, y, weight, delta)
         self.network.backward(X, theta, self._workspace, gradient)
         return value
@@ -195,21 +236,41 @@ class Problem:
     # -- the penalty --------------------------------------------------------------------------
     def set_penalties(self, penalties):
         """Penalise each layer by one of `penalties`, None for not at all."""
-        self.blocks = penalty_blocks(self.network, penalties)
-        self.majorize(np.zeros(self.network.n_parameters))
+        layers = zip(penalties, self.network.weight_slices, self.network.shapes)
+        self.blocks = [PenaltyBlock(p, where, shape) for p, where, shape in layers if p is not None]
+        self.sparse = any(not block.penalty.smooth for block in self.blocks)
+        self._majorize(np.zeros(self.network.n_parameters))
         pairs = zip(self.blocks, self._majorants)
         self.concave = any(block.penalty is not majorant.penalty for block, majorant in pairs)
-        self.sparse = any(not block.penalty.smooth for block in self.blocks)
 
     def majorize(self, theta):
-        """Let `prox`, `share` and `terms` be those of the convex majorant that touches at `theta`.
+        """Let `prox`, `share`, `row_terms` and `terms` be those of the majorant that touches here.
 
         A convex penalty is its own majorant. The subgradients at `theta` are those of the penalty.
         """
+        if self.concave:
+            self._majorize(theta)
+
+    def _majorize(self, theta):
         self._majorants = [
             replace(block, penalty=block.penalty.majorize(block.view(theta)))
             for block in self.blocks
         ]
+        self.row_terms = self._row_terms() if compiled else None
+
+    def _row_terms(self):
+        """The majorant as a list of `RowTerms` that covers theta, or None: see `_row_terms`."""
+        found = {b.where.start: _row_terms(b, self.network.dtype) for b in self._majorants}
+        if None in found.values():
+            return None
+        parts = []
+        for where in self.network.slices:
+            unit = 1.0 if self.units is None else float(self.units[where.start])
+            part = replace(found.get(where.start, RowTerms(where)), unit=unit)
+            if parts and part.continues(parts[-1]):
+                part = replace(part, where=slice(parts.pop().where.start, where.stop))
+            parts.append(part)
+        return parts
 
     def compact(self, theta):
         """Zero what cannot matter, in place, where penalties ask for zeros: see `Network.compact`.
@@ -227,9 +288,6 @@ class Problem:
         for block in self._majorants:
             view, penalty = block.view(theta), block.penalty
             block_step = block.view(step) if np.ndim(step) else step
-            if penalty.elementwise and not np.ndim(penalty.alpha):
-                _prox_in_pieces(penalty, theta[block.where], np.ravel(block_step))
-                continue
             if np.ndim(step) and penalty.shares_step:
                 block_step = block_step[:, :1]
             view[...] = penalty.prox(view, block_step)

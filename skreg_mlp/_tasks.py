@@ -175,7 +175,7 @@ class MLPRegression(RegressorMixin, BaseRegularizedMLP):
     def _encode(self, y, weight, classes=None):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        values = y.reshape(len(y), -1)
+        values = np.ascontiguousarray(y.reshape(len(y), -1))
         loss = regression_loss(
             self.loss, values, weight, quantile=self.quantile, huber_delta=self.huber_delta
         )

@@ -123,7 +123,7 @@ def test_constant_units_are_folded(activation):
     assert sizes(pruned) == [0, 0, 0, 1]
     values = est.intercepts_[0].copy()
     for W, b in zip(est.coefs_[1:], est.intercepts_[1:]):
-        ACTIVATIONS[activation](values, None)
+        ACTIVATIONS[activation](values, None, None)
         values = values @ W + b
     assert_allclose(pruned.intercepts_[-1], values, rtol=1e-12)
     assert_allclose(pruned.predict(X), np.full(len(X), values.item()), rtol=1e-12)

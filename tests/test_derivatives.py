@@ -28,7 +28,7 @@ def distance_to_kink(problem, theta):
     for W, b in list(zip(network.coefs(theta), network.biases(theta)))[:-1]:
         values = values @ W + b
         smallest = min(smallest, np.abs(values).min())
-        network.activation(values, None)
+        network.activation(values, None, None)
     return smallest
 
 
@@ -70,21 +70,21 @@ def test_activation(activation):
     # both tails, but where rounding or a kink would hide the derivative
     z = np.concatenate([np.linspace(-30, -0.01, 100), np.linspace(0.01, 30, 100)])
     value, slope = z.copy(), np.empty_like(z)
-    f(value, slope)
+    f(value, None, slope)
     alone = z.copy()
-    f(alone, None)
+    f(alone, None, None)
     assert_allclose(alone, value, rtol=0, atol=0)
 
     def shifted(h):
         values = z + h
-        f(values, None)
+        f(values, None, None)
         return values
 
     assert_allclose(slope, (shifted(1e-5) - shifted(-1e-5)) / 2e-5, rtol=1e-6, atol=1e-8)
     far = np.array([-1e4, -1e3, 0, 1e3, 1e4])
     slope = np.empty_like(far)
     with np.errstate(over="raise", invalid="raise"):
-        f(far, slope)
+        f(far, None, slope)
     assert np.isfinite(far).all() and np.isfinite(slope).all()
 
 
@@ -107,7 +107,7 @@ ACTIVATION_VALUES = {
 def test_activation_values(activation):
     z = np.arange(-3.0, 4.0)
     expected = ACTIVATION_VALUES[activation](z)
-    ACTIVATIONS[activation](z, None)
+    ACTIVATIONS[activation](z, None, None)
     assert_allclose(z, expected, atol=1e-7)
 
 

@@ -275,7 +275,7 @@ def test_compact(activation):
             W *= rng.random((W.shape[0], 1)) < 0.7
         before, X = theta.copy(), rng.normal(size=(20, 5))
         network.compact(theta)
-        raw = [forward(X, network.coefs(t), network.biases(t), function) for t in (before, theta)]
+        raw = [forward(X, network.layers(t), function) for t in (before, theta)]
         assert_allclose(raw[1], raw[0], rtol=1e-12, atol=1e-12)
         # weights only ever become zero: any penalty that grows with abs(w) falls
         n = network.n_weights
@@ -305,9 +305,9 @@ def test_compact_without_intercepts():
         network.coefs(theta)[0][:, 1] = 0
         network.coefs(theta)[1][2] = 0
         X = np.random.default_rng(1).normal(size=(5, 3))
-        before = forward(X, network.coefs(theta), network.biases(theta), function)
+        before = forward(X, network.layers(theta), function)
         network.compact(theta)
-        after = forward(X, network.coefs(theta), network.biases(theta), function)
+        after = forward(X, network.layers(theta), function)
         assert_allclose(after, before, atol=1e-14, err_msg=name)
         assert not network.coefs(theta)[0][:, 2].any()
 

@@ -397,7 +397,8 @@ PACKAGE = Path(skreg_mlp.__file__).parent
 LAYERS = [  # a module imports only from those after it
     "__init__", "_plotting", "_selection", "_cross_validation", "_path", "_walk", "_alphas",
     "_estimators", "_tasks", "_base", "_callbacks", "_compaction", "_setup", "_validation",
-    "_solvers", "_problem", "_network", "_losses", "_activations", "penalties", "_kernels",
+    "_solvers", "_problem", "_network", "_losses", "_activations", "penalties", "_versions",
+    "_kernels",
 ]  # fmt: skip
 CORE = LAYERS[LAYERS.index("_solvers") :]
 

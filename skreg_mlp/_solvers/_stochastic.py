@@ -9,6 +9,7 @@ from math import ceil, cos, pi
 
 import numpy as np
 
+from skreg_mlp._kernels import compiled
 from skreg_mlp._solvers._result import NonFiniteError, Result
 
 ANNEAL_SHARE = 0.1  # of max_iter: length of the final anneal
@@ -36,18 +37,33 @@ class Sgd:
         mean, momentum = state["mean"], self.momentum
         state["n_steps"] += 1
         weight = (1 - momentum) / (1 - momentum ** state["n_steps"])
+        # Nesterov's is one more averaging step towards g_k
+        ahead = (1 / weight - 1) * (1 - momentum) if self.nesterov else 0.0
+        if problem.row_terms is not None:
+            self._fused(problem, theta, gradient, mean, rate, weight, ahead)
+            return
         gradient -= mean
         gradient *= weight
         mean += gradient
         step = self.step_size(problem, state, rate)
-        if self.nesterov:  # one more averaging step towards g_k, g_k - mean being in `gradient`
-            gradient *= (1 / weight - 1) * (1 - momentum)
-            gradient += mean
-            gradient *= step
-        else:
-            np.multiply(mean, step, out=gradient)
+        gradient *= ahead
+        gradient += mean
+        gradient *= step
         theta -= gradient
         problem.prox(theta, step)
+
+    def _fused(self, problem, theta, gradient, mean, rate, weight, ahead):
+        step = rate / ((1 - self.momentum) * problem.loss_unit)
+        for part in problem.row_terms:
+            compiled.sgd(
+                *part.views(theta, gradient, mean),
+                l1=part.l1,
+                l2=part.l2,
+                strength=part.strength,
+                step=step * part.unit**2,
+                weight=weight,
+                ahead=ahead,
+            )
 
     def step_size(self, problem, state, rate):
         step = rate / ((1 - self.momentum) * problem.loss_unit)
@@ -72,18 +88,36 @@ class Adam:
         mean, square, scratch = state["mean"], state["square"], self._scratch
         state["n_steps"] = k = state["n_steps"] + 1
         # bias-corrected means: m_k = m_{k-1} + w_k (g_k - m_{k-1}), w_k = (1 - b) / (1 - b^k)
+        mean_weight = (1 - self.beta_1) / (1 - self.beta_1**k)
+        square_weight = (1 - self.beta_2) / (1 - self.beta_2**k)
+        if problem.row_terms is not None:
+            self._fused(problem, theta, gradient, mean, square, rate, mean_weight, square_weight)
+            return
         np.multiply(gradient, gradient, out=scratch)
         problem.share(scratch)
         scratch -= square
-        scratch *= (1 - self.beta_2) / (1 - self.beta_2**k)
+        scratch *= square_weight
         square += scratch
         gradient -= mean
-        gradient *= (1 - self.beta_1) / (1 - self.beta_1**k)
+        gradient *= mean_weight
         mean += gradient
         step = self.step_size(problem, state, rate)
         np.multiply(step, mean, out=gradient)
         theta -= gradient
         problem.prox(theta, step)
+
+    def _fused(self, problem, theta, gradient, mean, square, rate, mean_weight, square_weight):
+        for part in problem.row_terms:
+            compiled.adam(
+                *part.views(theta, gradient, mean, square),
+                l1=part.l1,
+                l2=part.l2,
+                strength=part.strength,
+                rate=rate * part.unit,
+                mean_weight=mean_weight,
+                square_weight=square_weight,
+                epsilon=self.epsilon * problem.loss_unit / part.unit,
+            )
 
     def step_size(self, problem, state, rate):
         step = np.sqrt(state["square"], out=self._scratch)
@@ -146,7 +180,7 @@ class Trainer:
     def __init__(self, problem, theta, rule, state, batch_size):
         self.problem, self.theta, self.rule, self.state = problem, theta, rule, state
         self._batch_size, self._n_epochs = batch_size, 0
-        self._order = np.arange(problem.n_rows)
+        self._order = np.arange(problem.n_rows, dtype=np.int64)
         self._gradient = np.empty_like(theta)
 
     def epoch(self, rate, time=0, rng=None):

@@ -1,0 +1,21 @@
+"""Element-wise loops that are compiled where a C compiler was at hand when this was installed.
+
+The numpy formula of each loop stands where it is used, and runs wherever there is no compiled twin:
+`fused` marks it, and puts the function of the same name of `_compiled` in its place.
+"""
+
+try:
+    from skreg_mlp._kernels import _compiled as compiled
+except ImportError:
+    compiled = None
+
+REFERENCES = {}  # name -> numpy function, of those with a compiled twin
+
+
+def fused(reference):
+    """The compiled twin of `reference`, or `reference` itself where there is none.
+
+    A twin takes C-contiguous arrays of one floating type.
+    """
+    REFERENCES[reference.__name__] = reference
+    return getattr(compiled, reference.__name__, reference)

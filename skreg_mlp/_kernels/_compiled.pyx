@@ -1,0 +1,265 @@
+# cython: language_level=3
+"""Compiled twins of numpy functions, for C-contiguous arrays of float32 or of float64.
+
+Each function here does what the Python function of its name does that is marked by
+`skreg_mlp._kernels.fused`, or, for `adam` and `sgd`, what the steps of `_solvers._stochastic` do
+that are written with numpy. The loops are in ``_loops.h``, compiled for several processors, of
+which the best is taken when the module is loaded, where the C compiler offers that.
+"""
+
+from cpython.buffer cimport PyBUF_ND, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+cdef extern from *:
+    """
+    #include <math.h>
+    #include <stdint.h>
+    #include <string.h>
+
+    #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
+    #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+    #else
+    #define CLONES
+    #endif
+    #if defined(__GNUC__)
+    #define PRAGMA(text) _Pragma(#text)
+    #define SUM_INTO(variable) PRAGMA(omp simd reduction(+ : variable))
+    #define INLINE static inline __attribute__((always_inline)) /* into each clone */
+    #else
+    #define SUM_INTO(variable)
+    #define INLINE static __forceinline
+    #define restrict __restrict
+    #endif
+    #define LEAKY_SLOPE 0.01
+
+    #define REAL float
+    #define NAME(x) float_##x
+    #define BITS uint32_t
+    #define ROUNDER 12582912.0f /* 1.5 * 2^23: a number plus this is rounded to an integer */
+    #define EXPONENT_BIAS 127
+    #define MANTISSA_BITS 23
+    #define LOG2_HIGH 0.693359375f
+    #define LOG2_LOW -2.12194440e-4f
+    #define LOG_TINY -87.3365447f
+    #define EXP_TERMS 7
+    #define LOG1P_TERMS 7
+    #define SQRT sqrtf
+    #include "_loops.h"
+
+    #define REAL double
+    #define NAME(x) double_##x
+    #define BITS uint64_t
+    #define ROUNDER 6755399441055744.0 /* 1.5 * 2^52 */
+    #define EXPONENT_BIAS 1023
+    #define MANTISSA_BITS 52
+    #define LOG2_HIGH 0.69314718036912381649
+    #define LOG2_LOW 1.90821492927058770002e-10
+    #define LOG_TINY -708.396418532264106
+    #define EXP_TERMS 13
+    #define LOG1P_TERMS 16
+    #define SQRT sqrt
+    #include "_loops.h"
+
+    #define EITHER(name, is_float, ...) \
+        (is_float ? float_##name(__VA_ARGS__) : double_##name(__VA_ARGS__))
+    #define c_identity(...) EITHER(identity, __VA_ARGS__)
+    #define c_relu(...) EITHER(relu, __VA_ARGS__)
+    #define c_leaky_relu(...) EITHER(leaky_relu, __VA_ARGS__)
+    #define c_logistic(...) EITHER(logistic, __VA_ARGS__)
+    #define c_silu(...) EITHER(silu, __VA_ARGS__)
+    #define c_chain(...) EITHER(chain, __VA_ARGS__)
+    #define c_squared_error(...) EITHER(squared_error, __VA_ARGS__)
+    #define c_binary_log_loss(...) EITHER(binary_log_loss, __VA_ARGS__)
+    #define c_softmax_log_loss(...) EITHER(softmax_log_loss, __VA_ARGS__)
+    #define c_adam_weights(...) EITHER(adam_weights, __VA_ARGS__)
+    #define c_adam_rows(...) EITHER(adam_rows, __VA_ARGS__)
+    #define c_sgd_rows(...) EITHER(sgd_rows, __VA_ARGS__)
+    """
+    void c_identity(bint, void*, void*, void*, long, long) nogil
+    void c_relu(bint, void*, void*, void*, long, long) nogil
+    void c_leaky_relu(bint, void*, void*, void*, long, long) nogil
+    void c_logistic(bint, void*, void*, void*, long, long) nogil
+    void c_silu(bint, void*, void*, void*, long, long) nogil
+    void c_chain(bint, void*, void*, void*, long, long) nogil
+    double c_squared_error(bint, void*, void*, void*, double, void*, long, long) nogil
+    double c_binary_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
+    double c_softmax_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
+    void c_adam_weights(
+        bint, void*, void*, void*, void*, void*, double, double, double, double, double, double, long
+    ) nogil
+    void c_adam_rows(
+        bint, void*, void*, void*, void*, void*, double, double, double, double, double, double,
+        long, long
+    ) nogil
+    void c_sgd_rows(
+        bint, void*, void*, void*, void*, double, double, void*, double, double, double, long, long
+    ) nogil
+
+
+cdef struct Array:
+    void* data
+    long size, length, n_rows, n_columns, itemsize
+
+
+cdef Array read(object array) except *:
+    """Address and shape of a C-contiguous array, `length` along its first axis.
+
+    A vector is seen as one row. None has no address.
+    """
+    cdef Array result = Array(NULL, 0, 0, 0, 0, 0)
+    cdef Py_buffer buffer
+    if array is None:
+        return result
+    PyObject_GetBuffer(array, &buffer, PyBUF_ND)
+    if buffer.ndim == 0:
+        PyBuffer_Release(&buffer)
+        raise ValueError("expected an array, got a number.")
+    result.data, result.itemsize = buffer.buf, buffer.itemsize
+    result.n_columns = buffer.shape[buffer.ndim - 1]
+    result.length = buffer.shape[0]
+    result.size = buffer.len // buffer.itemsize
+    result.n_rows = 1 if buffer.ndim == 1 else result.length
+    PyBuffer_Release(&buffer)
+    return result
+
+
+cdef object array_or_none(object value):
+    """`value` if it is an array, None for a number."""
+    return value if getattr(value, "ndim", 0) else None
+
+
+cdef Array like(Array model, object array, long size) except *:
+    """An array of `size` items of the type of `model`."""
+    cdef Array result = read(array)
+    if result.data != NULL and (result.size != size or result.itemsize != model.itemsize):
+        raise ValueError(
+            f"expected {size} items of {model.itemsize} bytes; got {result.size} of "
+            f"{result.itemsize}."
+        )
+    return result
+
+
+def identity(z, bias, slope):
+    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
+    with nogil:
+        c_identity(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+
+
+def relu(z, bias, slope):
+    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
+    with nogil:
+        c_relu(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+
+
+def leaky_relu(z, bias, slope):
+    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
+    with nogil:
+        c_leaky_relu(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+
+
+def logistic(z, bias, slope):
+    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
+    with nogil:
+        c_logistic(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+
+
+def silu(z, bias, slope):
+    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
+    with nogil:
+        c_silu(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+
+
+def chain(delta, slope, sums):
+    cdef Array D = read(delta), S = like(D, slope, D.size), T = like(D, sums, D.n_columns)
+    with nogil:
+        c_chain(D.itemsize == 4, D.data, S.data, T.data, D.n_rows, D.n_columns)
+
+
+def squared_error(raw, y, weight, delta):
+    cdef Array R = read(raw), Y = like(R, y, R.size), D = like(R, delta, R.size)
+    cdef Array W = like(R, array_or_none(weight), R.n_rows)
+    cdef double w = 0 if W.data else weight, total
+    with nogil:
+        total = c_squared_error(
+            R.itemsize == 4, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
+        )
+    return total
+
+
+def binary_log_loss(raw, y, weight, delta):
+    cdef Array R = read(raw), Y = like(R, y, R.size), D = like(R, delta, R.size)
+    cdef Array W = like(R, array_or_none(weight), R.n_rows)
+    cdef double w = 0 if W.data else weight, total
+    with nogil:
+        total = c_binary_log_loss(
+            R.itemsize == 4, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
+        )
+    return total
+
+
+def softmax_log_loss(raw, y, weight, delta):
+    cdef Array R = read(raw), Y = read(y), D = like(R, delta, R.size)
+    cdef Array W = like(R, array_or_none(weight), R.n_rows)
+    cdef double w = 0 if W.data else weight, total
+    if Y.itemsize != sizeof(int64_t) or Y.size != R.n_rows:
+        raise ValueError("expected one code of 8 bytes for each row.")
+    with nogil:
+        total = c_softmax_log_loss(
+            R.itemsize == 4, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
+        )
+    return total
+
+
+def take_rows(X, rows, out):
+    cdef Array source = read(X), index = read(rows), result = read(out)
+    cdef long width = source.size // max(source.length, 1) * source.itemsize, i, row
+    cdef bint outside = False
+    cdef int64_t* chosen = <int64_t*>index.data
+    if index.itemsize != sizeof(int64_t) or result.size * result.itemsize != index.size * width:
+        raise ValueError("expected indices of 8 bytes, and a row of `out` for each of them.")
+    with nogil:
+        for i in range(index.size):
+            row = chosen[i]
+            outside = row < 0 or row >= source.length
+            if outside:
+                break
+            memcpy(<char*>result.data + i * width, <char*>source.data + row * width, width)
+    if outside:
+        raise IndexError(f"row {row} is not among the {source.length} rows.")
+
+
+def adam(
+    theta, gradient, mean, square, *, l1, double l2, strength, double rate, double mean_weight,
+    double square_weight, double epsilon
+):
+    cdef Array T = read(theta), G = like(T, gradient, T.size)
+    cdef Array M = like(T, mean, T.size), V = like(T, square, T.size)
+    cdef Array L = like(T, array_or_none(l1), T.size)
+    cdef Array S = like(T, strength, T.n_rows)
+    cdef double lasso = 0 if L.data else l1
+    with nogil:
+        if S.data == NULL:
+            c_adam_weights(
+                T.itemsize == 4, T.data, G.data, M.data, V.data, L.data, lasso, l2, rate,
+                mean_weight, square_weight, epsilon, T.size
+            )
+        else:
+            c_adam_rows(
+                T.itemsize == 4, T.data, G.data, M.data, V.data, S.data, lasso, l2, rate,
+                mean_weight, square_weight, epsilon, T.n_rows, T.n_columns
+            )
+
+
+def sgd(
+    theta, gradient, mean, *, l1, double l2, strength, double step, double weight, double ahead
+):
+    cdef Array T = read(theta), G = like(T, gradient, T.size), M = like(T, mean, T.size)
+    cdef Array L = like(T, array_or_none(l1), T.size)
+    cdef Array S = like(T, strength, T.n_rows)
+    cdef double lasso = 0 if L.data else l1
+    with nogil:
+        c_sgd_rows(
+            T.itemsize == 4, T.data, G.data, M.data, L.data, lasso, l2, S.data, step, weight,
+            ahead, T.n_rows, T.n_columns
+        )

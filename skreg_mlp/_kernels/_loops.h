@@ -1,0 +1,255 @@
+/* The loops of _compiled.pyx for one floating type.
+
+   Included twice, with REAL (float, double), NAME(x) (float_x, double_x), SQRT and the constants of
+   the first two functions defined, which it undefines at its end. Arrays are C-contiguous and do
+   not overlap; sums of losses are double. */
+
+#define ZERO ((REAL)0)
+#define ONE ((REAL)1)
+
+/* exp(x) for x <= 0 to a few units in the last place, 0 where the result is subnormal:
+   x = n log 2 + r, a Taylor sum for exp(r), and n moved into the exponent by integer arithmetic. */
+INLINE REAL NAME(exp_of_negative)(REAL x)
+{
+    union { REAL real; BITS bits; } shifted, scale;
+    shifted.real = x * (REAL)1.4426950408889634074 + ROUNDER;
+    REAL n = shifted.real - ROUNDER;
+    REAL r = x - n * LOG2_HIGH - n * LOG2_LOW, sum = 1;
+    for (int k = EXP_TERMS; k > 0; k--)
+        sum = 1 + sum * r * ((REAL)1 / k);
+    scale.bits = (shifted.bits + EXPONENT_BIAS) << MANTISSA_BITS;
+    return x < LOG_TINY ? ZERO : sum * scale.real;
+}
+
+/* log(1 + e) for 0 <= e <= 1: twice the series of artanh at e / (2 + e) <= 1/3. */
+INLINE REAL NAME(log1p_of_share)(REAL e)
+{
+    REAL s = e / (2 + e), square = s * s, sum = 0;
+    for (int k = LOG1P_TERMS; k > 0; k--)
+        sum = (sum + (REAL)1 / (2 * k + 1)) * square;
+    return 2 * s * (1 + sum);
+}
+
+INLINE REAL NAME(soft_threshold)(REAL x, REAL threshold)
+{
+    REAL low = x > -threshold ? x : -threshold;
+    return x - (low < threshold ? low : threshold);
+}
+
+INLINE REAL NAME(expit)(REAL x)
+{
+    REAL e = NAME(exp_of_negative)(x > ZERO ? -x : x);
+    return (x > ZERO ? ONE : e) / (ONE + e);
+}
+
+/* -- Forward and backward ------------------------------------------------------------------- */
+
+/* z <- f(z + bias) and slope <- f'(z + bias); bias and slope may be NULL. */
+#define ACTIVATION(name, VALUE, SLOPE)                                                         \
+    CLONES static void NAME(name)(REAL *restrict z, const REAL *restrict bias,                 \
+                                  REAL *restrict slope, long n_rows, long n_columns)           \
+    {                                                                                          \
+        for (long i = 0; i < n_rows; i++, z += n_columns, slope += slope ? n_columns : 0)      \
+            for (long j = 0; j < n_columns; j++) {                                             \
+                REAL x = z[j] + (bias ? bias[j] : ZERO), y = VALUE;                            \
+                z[j] = y;                                                                      \
+                if (slope)                                                                     \
+                    slope[j] = SLOPE;                                                          \
+            }                                                                                  \
+    }
+
+ACTIVATION(identity, x, ONE)
+ACTIVATION(relu, x < ZERO ? ZERO : x, y > ZERO ? ONE : ZERO)
+ACTIVATION(leaky_relu, x > ZERO ? x : (REAL)LEAKY_SLOPE * x, x > ZERO ? ONE : (REAL)LEAKY_SLOPE)
+ACTIVATION(logistic, NAME(expit)(x), y * (ONE - y))
+ACTIVATION(silu, x * NAME(expit)(x), y + NAME(expit)(x) * (ONE - y))
+
+/* delta <- delta * slope (NULL: 1), and sums <- the column sums of delta (NULL: not wanted). */
+CLONES static void NAME(chain)(REAL *restrict delta, const REAL *restrict slope, REAL *restrict sums,
+                        long n_rows, long n_columns)
+{
+    if (sums)
+        memset(sums, 0, n_columns * sizeof(REAL));
+    for (long i = 0; i < n_rows; i++, delta += n_columns) {
+        if (slope) {
+            for (long j = 0; j < n_columns; j++)
+                delta[j] *= slope[j];
+            slope += n_columns;
+        }
+        if (sums)
+            for (long j = 0; j < n_columns; j++)
+                sums[j] += delta[j];
+    }
+}
+
+/* -- Losses: their weighted sum, and its gradient in delta ---------------------------------- */
+
+/* Compensated summation (Kahan, 1965): L-BFGS compares sums that differ in their last digits. */
+INLINE void NAME(add)(double *total, double *lost, double value)
+{
+    double term = value - *lost, sum = *total + term;
+    *lost = (sum - *total) - term;
+    *total = sum;
+}
+
+#define LOSS(name, EACH)                                                                       \
+    CLONES static double NAME(name)(const REAL *restrict raw, const REAL *restrict y,                 \
+                             const REAL *restrict weights, double weight,                      \
+                             REAL *restrict delta, long n_rows, long n_columns)                \
+    {                                                                                          \
+        double total = 0, lost = 0;                                                            \
+        if (!weights) {                                                                        \
+            SUM_INTO(total)                                                                    \
+            for (long i = 0; i < n_rows * n_columns; i++) {                                    \
+                REAL loss, x = raw[i], t = y[i], slope;                                        \
+                EACH;                                                                          \
+                total += loss;                                                                 \
+                delta[i] = (REAL)weight * slope;                                               \
+            }                                                                                  \
+            return weight * total;                                                             \
+        }                                                                                      \
+        for (long i = 0; i < n_rows * n_columns; i++) {                                        \
+            REAL loss, x = raw[i], t = y[i], slope, w = weights[i / n_columns];                \
+            EACH;                                                                              \
+            NAME(add)(&total, &lost, (double)w * loss);                                        \
+            delta[i] = w * slope;                                                              \
+        }                                                                                      \
+        return total;                                                                          \
+    }
+
+LOSS(squared_error, (slope = x - t, loss = (REAL)0.5 * slope * slope))
+LOSS(binary_log_loss,
+     REAL e = NAME(exp_of_negative)(x > ZERO ? -x : x);
+     loss = (x > ZERO ? x : ZERO) - t * x + NAME(log1p_of_share)(e);
+     slope = (x > ZERO ? ONE : e) / (ONE + e) - t)
+
+INLINE REAL NAME(largest)(const REAL *row, long n)
+{
+    REAL top = row[0];
+    for (long j = 1; j < n; j++)
+        top = row[j] > top ? row[j] : top;
+    return top;
+}
+
+/* The exponentials in one loop over all of delta, for there may be few columns. */
+CLONES static double NAME(softmax_log_loss)(const REAL *restrict raw, const int64_t *restrict y,
+                                            const REAL *restrict weights, double weight,
+                                            REAL *restrict delta, long n_rows, long n_columns)
+{
+    double total = 0, lost = 0;
+    for (long i = 0; i < n_rows; i++) {
+        REAL top = NAME(largest)(raw + i * n_columns, n_columns);
+        for (long j = i * n_columns; j < (i + 1) * n_columns; j++)
+            delta[j] = raw[j] - top;
+    }
+    for (long i = 0; i < n_rows * n_columns; i++)
+        delta[i] = NAME(exp_of_negative)(delta[i]);
+    for (long i = 0; i < n_rows; i++, delta += n_columns, raw += n_columns) {
+        REAL sum = 0, w = weights ? weights[i] : (REAL)weight;
+        for (long j = 0; j < n_columns; j++)
+            sum += delta[j];
+        double loss = log(sum) - (raw[y[i]] - NAME(largest)(raw, n_columns));
+        NAME(add)(&total, &lost, (weights ? weights[i] : 1) * loss);
+        REAL scale = w / sum;
+        for (long j = 0; j < n_columns; j++)
+            delta[j] *= scale;
+        delta[y[i]] -= w;
+    }
+    return weights ? total : weight * total;
+}
+
+/* -- Proximal steps: see `Adam` and `Sgd` ---------------------------------------------------- */
+
+/* Block soft-threshold of one row. */
+INLINE void NAME(shrink)(REAL *restrict row, long n, REAL threshold)
+{
+    REAL square = 0;
+    SUM_INTO(square)
+    for (long j = 0; j < n; j++)
+        square += row[j] * row[j];
+    REAL norm = SQRT(square);
+    REAL factor = norm > threshold ? 1 - threshold / norm : 0;
+    for (long j = 0; j < n; j++)
+        row[j] *= factor;
+}
+
+/* Adam's step t = rate / s of one weight: with everything multiplied by s, one division does. */
+CLONES static void NAME(adam_weights)(REAL *restrict theta, const REAL *restrict gradient,
+                               REAL *restrict mean, REAL *restrict square,
+                               const REAL *restrict l1s, double l1, double l2, double rate,
+                               REAL w1, REAL w2, REAL epsilon, long n)
+{
+    REAL r = (REAL)rate, lasso = (REAL)(rate * l1), ridge = (REAL)(rate * l2);
+    for (long i = 0; i < n; i++) {
+        REAL g = gradient[i];
+        square[i] += w2 * (g * g - square[i]);
+        mean[i] += w1 * (g - mean[i]);
+        REAL s = SQRT(square[i]) + epsilon;
+        REAL moved = theta[i] * s - r * mean[i];
+        theta[i] = NAME(soft_threshold)(moved, l1s ? r * l1s[i] : lasso) / (s + ridge);
+    }
+}
+
+/* The same with one step for each row, whose mean square it is, and a group penalty on the row. */
+CLONES static void NAME(adam_rows)(REAL *restrict theta, const REAL *restrict gradient,
+                            REAL *restrict mean, REAL *restrict square,
+                            const REAL *restrict strength, double l1, double l2, double rate,
+                            REAL w1, REAL w2, REAL epsilon, long n_rows, long n)
+{
+    for (long i = 0; i < n_rows; i++) {
+        REAL sum = 0;
+        SUM_INTO(sum)
+        for (long j = 0; j < n; j++)
+            sum += gradient[j] * gradient[j];
+        REAL shared = square[0] + w2 * (sum / n - square[0]);
+        REAL step = (REAL)rate / (SQRT(shared) + epsilon);
+        REAL lasso = (REAL)(step * l1), ridge = 1 + (REAL)(step * l2);
+        for (long j = 0; j < n; j++) {
+            square[j] = shared;
+            mean[j] += w1 * (gradient[j] - mean[j]);
+            REAL moved = theta[j] - step * mean[j];
+            theta[j] = NAME(soft_threshold)(moved, lasso) / ridge;
+        }
+        NAME(shrink)(theta, n, step * strength[i]);
+        theta += n, gradient += n, mean += n, square += n;
+    }
+}
+
+/* Averaged momentum: mean += weight (g - mean); the move adds `ahead` times that change. */
+CLONES static void NAME(sgd_rows)(REAL *restrict theta, const REAL *restrict gradient,
+                           REAL *restrict mean, const REAL *restrict l1s, double l1, double l2,
+                           const REAL *restrict strength, double rate, REAL weight, REAL ahead,
+                           long n_rows, long n)
+{
+    REAL step = (REAL)rate, lasso = (REAL)(rate * l1), ridge = 1 + (REAL)(rate * l2);
+    for (long i = 0; i < n_rows; i++) {
+        for (long j = 0; j < n; j++) {
+            REAL change = weight * (gradient[j] - mean[j]);
+            mean[j] += change;
+            REAL moved = theta[j] - step * (mean[j] + ahead * change);
+            theta[j] = NAME(soft_threshold)(moved, l1s ? step * l1s[j] : lasso) / ridge;
+        }
+        if (strength)
+            NAME(shrink)(theta, n, step * strength[i]);
+        theta += n, gradient += n, mean += n;
+        if (l1s)
+            l1s += n;
+    }
+}
+
+#undef ACTIVATION
+#undef LOSS
+#undef ZERO
+#undef ONE
+#undef REAL
+#undef NAME
+#undef BITS
+#undef ROUNDER
+#undef EXPONENT_BIAS
+#undef MANTISSA_BITS
+#undef LOG2_HIGH
+#undef LOG2_LOW
+#undef LOG_TINY
+#undef EXP_TERMS
+#undef LOG1P_TERMS
+#undef SQRT
