@@ -20,8 +20,9 @@ def null_model(problem):
     """Loss of the best constant scores, and its gradient (n_rows, n_outputs) at each row."""
     data, loss = problem.data, problem.loss
     y, weight = data.training_targets()
+    y = y.astype(np.float64) if y.dtype.kind == "f" else y
     start = np.asarray(loss.null_scores(y, weight), dtype=np.float64)
-    share = (1.0 if weight is None else weight) / data.total_weight
+    share = (1.0 if weight is None else weight.astype(np.float64)) / data.total_weight
     raw, delta = np.empty((2, data.n_rows, len(start)))
 
     def value_and_gradient(scores):

@@ -203,7 +203,7 @@ def gather_columns(X, columns):
 def _product(A, B, out):
     """A @ B into `out` (None: a new array, dense), A dense or sparse; B too without `out`."""
     if out is None:
-        return dense(A @ B)
+        return np.ascontiguousarray(dense(A @ B))
     if isinstance(A, np.ndarray):
         return np.dot(A, B, out=out)
     out[...] = A @ B

@@ -256,7 +256,8 @@ class Problem:
             replace(block, penalty=block.penalty.majorize(block.view(theta)))
             for block in self.blocks
         ]
-        self.row_terms = self._row_terms() if compiled else None
+        with np.errstate(over="ignore"):  # beyond float32 a strength is infinite
+            self.row_terms = self._row_terms() if compiled else None
 
     def _row_terms(self):
         """The majorant as a list of `RowTerms` that covers theta, or None: see `_row_terms`."""

@@ -300,6 +300,19 @@ def _crush(objective, terms, theta):
     return theta, gradient, dwarfed
 
 
+def _emptied(objective, theta, free, tol):
+    """`theta`, or the null model where the problem is convex and that is as stationary.
+
+    At the least alpha that empties a model every warm start would end with another tiny remnant.
+    """
+    problem = objective.problem
+    if free.all() or not problem.convex or problem.concave or not theta[~free].any():
+        return theta
+    empty = np.where(free, theta, 0)
+    residual = problem.subgradient(empty, objective.loss_and_gradient(empty)[1])
+    return empty if np.abs(residual).max() <= tol else theta
+
+
 def _solve(objective, tol):
     """Alternate lifted and restricted problems until no subgradient entry exceeds `tol`."""
     problem = objective.problem
@@ -323,6 +336,7 @@ def _solve(objective, tol):
         residual = problem.subgradient(theta, gradient)
         largest = np.abs(residual).max()
         if largest <= tol:
+            objective.theta = _emptied(objective, theta, free, tol)
             return
         stalled = 0 if largest < PROGRESS * best else stalled + 1
         best = min(best, largest)
