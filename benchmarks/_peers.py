@@ -1,21 +1,56 @@
-"""lassonet behind one function, and a paired runner that can be stopped and resumed."""
+"""torch and lassonet behind one function each, and a paired runner that can be resumed."""
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+
+
+def torch_fit(X, y, hidden, max_iter, *, batch_size=200, rate=1e-3, alpha=1e-4, seed=0):
+    """Objective at each epoch of torch in eager mode: linear layers, relu, fused Adam, on the CPU.
+
+    One logistic output for two classes, else softmax. Rows are gathered by a shuffled index. The l2
+    penalty is the optimiser's weight_decay, which takes in the intercepts as well; with them left
+    out it would need a second call per step.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    n_classes = len(np.unique(y))
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+    loss, n_outputs = nn.CrossEntropyLoss(), n_classes
+    if n_classes == 2:
+        loss, n_outputs, y = nn.BCEWithLogitsLoss(), 1, y.to(X.dtype)[:, None]
+    shapes = list(pairwise((X.shape[1], *hidden, n_outputs)))
+    layers = [m for shape in shapes for m in (nn.Linear(*shape, dtype=X.dtype), nn.ReLU())][:-1]
+    model = nn.Sequential(*layers)
+    adam = torch.optim.Adam(model.parameters(), lr=rate, weight_decay=alpha, fused=True)
+    curve = []
+    for _ in range(max_iter):
+        total = 0.0
+        for rows in torch.randperm(len(X)).split(batch_size):
+            adam.zero_grad()
+            value = loss(model(X[rows]), y[rows])
+            value.backward()
+            adam.step()
+            total += value.detach() * len(rows)
+        squares = sum((layer.weight.detach() ** 2).sum() for layer in layers[::2])
+        curve.append(float(total / len(X) + alpha / 2 * squares))
+    return curve
 
 
 class _Enough(Exception):
     pass
 
 
-def lassonet_path(kind, X, y, X_val, y_val, *, hidden_dims, seed, until=0):
-    """(supports, validation errors) along LassoNet's path from dense to sparse, default settings.
+def lassonet_path(kind, X, y, X_val, y_val, *, hidden_dims, seed, until=0, **parameters):
+    """(supports, validation errors) along LassoNet's path from dense to sparse.
 
-    The path is cut at its first network with at most `until` features, or where its training
-    diverges. One thread.
+    Settings are its defaults, except for `parameters`. The path is cut at its first network with at
+    most `until` features, or where its training diverges. One thread.
     """
     import torch
     from lassonet import LassoNetClassifier, LassoNetRegressor
@@ -36,6 +71,7 @@ def lassonet_path(kind, X, y, X_val, y_val, *, hidden_dims, seed, until=0):
         verbose=0,
         random_state=seed,
         torch_seed=seed,
+        **parameters,
     )
     try:
         model.path(X, y, X_val=X_val, y_val=y_val, callback=watch, disable_lambda_warning=True)

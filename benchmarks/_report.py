@@ -1,7 +1,8 @@
-"""What every benchmark prints first: the machine and the versions."""
+"""What every benchmark prints: the machine and the versions first, then a table."""
 
 import os
 import platform
+from pathlib import Path
 
 import numpy
 import scipy
@@ -25,3 +26,17 @@ def table(header, rows):
     widths = [max(map(len, column)) for column in zip(*cells)]
     for row in cells:
         print("  ".join(c.rjust(w) for c, w in zip(row, widths)), flush=True)
+
+
+def processor():
+    """The processor's name, where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def markdown_table(header, rows):
+    """The same table in Markdown."""
+    lines = [header, ["---:"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
