@@ -102,7 +102,8 @@ CONFIGURATIONS = [
     Configuration(batch=TENTH, schedule="adaptive", rate=3e-3),
     Configuration(batch=TENTH, rate=3e-3, epochs=100),
     Configuration(batch=TENTH, rate=3e-3, epochs=50),
-    Configuration(batch=64, epochs=50),
+    Configuration(batch=64, epochs=100),
+    Configuration(batch=64, rate=2e-3, epochs=100),
     Configuration(batch=64, rate=3e-3, epochs=50),
 ]
 NAMED = {str(configuration): configuration for configuration in CONFIGURATIONS}
@@ -205,6 +206,8 @@ def report(cases, results):
     sets = {case: figures for case, figures in sets.items() if figures is not None}
     if missing:
         print("no seed with all configurations:", *missing)
+    if not sets:
+        return
     header = "to target/epochs/reached/excess/largest/objective/seconds".split("/")
     table(["configuration", *header], summary(sets))
     for title, cell in {
