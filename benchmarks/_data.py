@@ -74,6 +74,11 @@ def _college():
     return _columns(frame.drop(columns="Outstate")), frame["Outstate"].to_numpy(np.float64)
 
 
+def _bikeshare():
+    frame = _islp("Bikeshare").drop(columns=["casual", "registered"])  # the parts of the target
+    return _columns(frame.drop(columns="bikers")), frame["bikers"].to_numpy(np.float64)
+
+
 def _hitters():
     frame = _islp("Hitters")
     return _columns(frame.drop(columns="Salary")), np.log(frame["Salary"].to_numpy())
@@ -91,6 +96,7 @@ def _hitters_pairs():
 ISLP = {
     "khan": (_khan, "classification"),
     "oj": (_oj, "classification"),
+    "bikeshare": (_bikeshare, "regression"),
     "college": (_college, "regression"),
     "hitters": (_hitters, "regression"),
     "hitters_pairs": (_hitters_pairs, "regression"),

@@ -99,7 +99,7 @@ def paired(evaluate, cases, methods, description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--results", type=Path, required=True, help="JSON lines, appended to")
     parser.add_argument("--methods", nargs="*", choices=methods, default=methods)
-    parser.add_argument("--cases", nargs="+", choices=cases, default=list(cases))
+    parser.add_argument("--cases", "--sets", nargs="+", choices=cases, default=list(cases))
     parser.add_argument("--seeds", type=int, default=max(cases.values()), help="seeds per case")
     options = parser.parse_args()
     done = _read(options.results)
