@@ -121,12 +121,17 @@ class Network:
         """
         values, slopes, deltas = workspace.rows(X.shape[0])
         layers, gradients = self.layers(theta), self.layers(gradient)
+        chain(deltas[-1], None, gradients[-1][1])
         for layer in range(len(layers) - 1, -1, -1):
-            delta, (W_gradient, b_gradient) = deltas[layer], gradients[layer]
-            chain(delta, slopes[layer], b_gradient)
-            _product((values[layer - 1] if layer else X).T, delta, W_gradient)
+            W, delta = layers[layer][0], deltas[layer]
+            _product((values[layer - 1] if layer else X).T, delta, gradients[layer][0])
             if layer:
-                np.dot(delta, layers[layer][0].T, out=deltas[layer - 1])
+                below = deltas[layer - 1], slopes[layer - 1], gradients[layer - 1][1]
+                if W.shape[1] == 1:
+                    outer_chain(delta, W, *below)
+                else:
+                    np.dot(delta, W.T, out=below[0])
+                    chain(*below)
 
     def compact(self, theta):
         """Zero what cannot matter, in place, without changing the function.
@@ -151,7 +156,7 @@ class Network:
 
 
 class Buffers(NamedTuple):
-    """Of every layer: its values, the slopes of its activation (None: the last), its deltas."""
+    """Of every layer: its values, the slopes of its activation (but of the last), its deltas."""
 
     values: list
     slopes: list
@@ -167,14 +172,14 @@ class Workspace:
 
         sizes = network.sizes[1:]
         self.n_rows = n_rows
-        self._all = Buffers(buffers(sizes), [*buffers(sizes[:-1]), None], buffers(sizes))
+        self._all = Buffers(buffers(sizes), buffers(sizes[:-1]), buffers(sizes))
         self._part = self._all
 
     def rows(self, n_rows):
         """The first `n_rows` rows of all buffers."""
         if len(self._part.values[0]) != n_rows:
             self._part = Buffers(
-                *([b if b is None else b[:n_rows] for b in buffers] for buffers in self._all)
+                *([buffer[:n_rows] for buffer in buffers] for buffers in self._all)
             )
         return self._part
 
@@ -186,6 +191,13 @@ def chain(delta, slope, sums):
         delta *= slope
     if sums is not None:
         np.dot(np.ones(len(delta), delta.dtype), delta, out=sums)
+
+
+@fused
+def outer_chain(delta, weights, below, slope, sums):
+    """Let `below` be the product of two vectors, and `chain` it."""
+    np.multiply(delta, weights.T, out=below)
+    chain(below, slope, sums)
 
 
 def dense(A):

@@ -8,6 +8,7 @@ special case. Passes over all rows go block by block, so that memory does not gr
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -15,7 +16,9 @@ from scipy import sparse
 from skreg_mlp._kernels import compiled, fused
 from skreg_mlp._network import Network, Workspace
 
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 1024
+PIECE = 16384  # weights: what is copied at a time where a whole layer would be too much
+WORTH_CUTTING = 0.7  # of its parameters: what part of a network must be left to train that alone
 
 
 @fused
@@ -92,32 +95,36 @@ class PenaltyBlock:
     def view(self, theta):
         return theta[self.where].reshape(self.shape)
 
+    def pieces(self, *vectors):
+        """Views as float64 copies: of some rows at a time where each weight is by itself."""
+        rows, columns = self.shape
+        step = max(1, PIECE // max(columns, 1)) if self.penalty.elementwise else max(rows, 1)
+        for start in range(0, rows, step):
+            yield [self.view(v)[start : start + step].astype(np.float64) for v in vectors]
 
-@dataclass(frozen=True)
-class RowTerms:
-    """A part of theta, and a penalty on it that is a sum over rows or over single weights.
 
-    ``l1`` is a number or an array of the shape of the part, ``strength`` the group penalty of each
-    row (None: none); ``unit`` is the natural scale of these parameters. With a group penalty the
-    part is a matrix, whose rows share their steps.
+class RowTerms(NamedTuple):
+    """A part of theta from `start` on, and a penalty on it, as the compiled steps read it.
+
+    ``l1`` is a number or an array of as many numbers, ``strength`` the group penalty of each row,
+    whose weights share their steps (None: no groups, and the part is one row); ``unit`` is the
+    natural scale of these parameters.
     """
 
-    where: slice
-    shape: tuple | None = None
+    start: int
+    n_rows: int
+    n_columns: int
     l1: float | np.ndarray = 0.0
     l2: float = 0.0
     strength: np.ndarray | None = None
     unit: float = 1.0
 
-    def views(self, *vectors):
-        parts = [vector[self.where] for vector in vectors]
-        return parts if self.shape is None else [part.reshape(self.shape) for part in parts]
-
-    def continues(self, other):
-        """Whether one loop over weights does for both."""
-        same = (self.l2, self.unit) == (other.l2, other.unit)
-        plain = all(p.shape is None and np.ndim(p.l1) == 0 for p in (self, other))
-        return plain and same and self.l1 == other.l1
+    def joined(self, other):
+        """Both in one, or None where one loop does not do for both."""
+        plain = self.n_rows == other.n_rows == 1 and not np.ndim(self.l1) and not np.ndim(other.l1)
+        if not plain or self[3:] != other[3:]:
+            return None
+        return self._replace(n_columns=self.n_columns + other.n_columns)
 
 
 def _row_terms(block, dtype):
@@ -129,12 +136,15 @@ def _row_terms(block, dtype):
         return None
     if grouped and np.ndim(terms.l1):
         return None
+    l1, strength, shape = terms.l1, terms.strength, block.shape
+    if not grouped or shape[1] == 1:  # of a single weight the norm is the magnitude
+        l1, strength, shape = l1 + (strength if grouped else 0.0), None, (1, shape[0] * shape[1])
     return RowTerms(
-        block.where,
-        block.shape if grouped else None,
-        np.ravel(terms.l1).astype(dtype) if np.ndim(terms.l1) else float(terms.l1),
+        block.where.start,
+        *shape,
+        np.ravel(l1).astype(dtype) if np.ndim(l1) else float(l1),
         float(terms.l2),
-        terms.strength.astype(dtype) if grouped else None,
+        None if strength is None else strength.astype(dtype),
     )
 
 
@@ -191,14 +201,29 @@ class Problem:
             alive[0] = np.isin(groups, groups[alive[0]])
         return [np.flatnonzero(mask) for mask in alive]
 
+    def supporting(self, support):
+        """The problem of what can matter while weights outside the mask `support` are zero.
+
+        Returns it without penalties, and the places of its parameters in theta; the problem itself
+        where little would be gained. Elsewhere the gradient with respect to `support` is zero.
+        """
+        units = [np.arange(self.network.sizes[-1])]
+        for W in reversed(self.network.coefs(support)):
+            units.insert(0, np.flatnonzero(W[:, units[0]].any(axis=1)))
+        where = self.network.places(units)
+        if len(where) > WORTH_CUTTING * self.network.n_parameters:
+            return self, slice(None)
+        return self.part(units), where
+
     def part(self, units):
         """The problem of the part of the network made of `units`, without penalties."""
         network = self.network
         sizes = [len(kept) for kept in units]
+        whole = len(units[0]) == network.sizes[0]
         return Problem(
             Network(sizes, network.activation, network.dtype, intercepts=network.intercepts),
             self.loss,
-            self.data.columns(units[0]),
+            self.data if whole else self.data.columns(units[0]),
             batch_rows=self._batch_rows,
             output_unit=self.output_unit,
             loss_unit=self.loss_unit,
@@ -266,11 +291,11 @@ class Problem:
             return None
         parts = []
         for where in self.network.slices:
+            free = RowTerms(where.start, 1, where.stop - where.start)
             unit = 1.0 if self.units is None else float(self.units[where.start])
-            part = replace(found.get(where.start, RowTerms(where)), unit=unit)
-            if parts and part.continues(parts[-1]):
-                part = replace(part, where=slice(parts.pop().where.start, where.stop))
-            parts.append(part)
+            part = found.get(where.start, free)._replace(unit=unit)
+            joined = parts[-1].joined(part) if parts else None
+            parts[-1:] = [joined] if joined else [*parts[-1:], part]
         return parts
 
     def compact(self, theta):
@@ -330,9 +355,14 @@ class Problem:
         """Mean loss, objective and largest entry of the least-norm subgradient at `theta`."""
         gradient = np.empty_like(theta)
         loss = self.loss_and_gradient(theta, gradient)
-        theta, gradient = theta.astype(np.float64), gradient.astype(np.float64)
-        residual = self.subgradient(theta, gradient)
-        return loss, loss + self.penalty_value(theta), float(np.abs(residual).max())
+        largest = penalty = 0.0
+        for block in self.blocks:
+            for W, slope in block.pieces(theta, gradient):
+                residual = block.penalty.subgradient(W, slope)
+                largest = np.maximum(largest, np.abs(residual).max(initial=0))
+                penalty += float(block.penalty.value(W))
+            block.view(gradient)[...] = 0
+        return loss, loss + penalty, float(np.maximum(largest, np.abs(gradient).max()))
 
     def steepness(self, theta):
         """Largest entry of the gradient of the loss at `theta`."""

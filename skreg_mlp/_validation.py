@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skreg_mlp._activations import ACTIVATIONS
@@ -14,7 +14,8 @@ from skreg_mlp._losses import REGRESSION_LOSSES
 from skreg_mlp.penalties import PENALTIES, Penalty
 
 SCALE_RATIO = 100  # columns whose scales differ by more are worth a warning
-SCALE_ROWS = 4096  # rows looked at for it
+SCALE_ROWS = 1024  # rows looked at for it
+SCALE_COLUMNS = 64  # at a time: the deviations in float64 take a copy
 
 
 # --------------------------------------------------------------------------------------------
@@ -247,7 +248,9 @@ def warn_if_unscaled(X):
         deviation = np.sqrt(mean_variance_axis(rows.astype(np.float64), axis=0)[1])
         peak = np.asarray(abs(rows).max(axis=0).todense()).ravel()
     else:
-        deviation, peak = rows.std(axis=0, dtype=np.float64), np.abs(rows).max(axis=0)
+        parts = [rows[:, columns] for columns in gen_batches(rows.shape[1], SCALE_COLUMNS)]
+        deviation = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
+        peak = np.concatenate([np.abs(part).max(axis=0) for part in parts])
     varying = deviation > 1e-12 * peak
     if varying.sum() < 2:
         return

@@ -7,6 +7,7 @@ import numpy as np
 
 from skreg_mlp._base import fitted_weights
 from skreg_mlp._callbacks import Tasks
+from skreg_mlp._problem import WORTH_CUTTING
 from skreg_mlp._setup import AUTO_BATCH, batch_rows, build_penalties, solver_name
 from skreg_mlp._solvers import _lbfgs
 from skreg_mlp._solvers._result import History, NonFiniteError
@@ -16,7 +17,6 @@ MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
 LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
 SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
-SHRINK = 0.7  # of its parameters: what part of the network must be left before the rest is cut
 
 
 def layer_alphas(estimator, alpha):
@@ -147,7 +147,7 @@ class _Steps:
         """Cut what is dead, if that is worth the while."""
         units = self.problem.live_units(self.theta)
         where = self.problem.network.places(units)
-        if len(where) > SHRINK * len(self.where):
+        if len(where) > WORTH_CUTTING * len(self.where):
             return
         self.problem, self.is_part = self.problem.part(units), True
         self.inputs, self.where = self.inputs[units[0]], self.where[where]

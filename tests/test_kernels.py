@@ -51,7 +51,14 @@ def scores(shape, dtype, seed=0):
 
 
 def test_every_marked_formula_has_a_twin_that_is_tested():
-    named = {*ACTIVATIONS, *ELEMENTWISE_LOSSES, "softmax_log_loss", "chain", "take_rows"}
+    named = {
+        *ACTIVATIONS,
+        *ELEMENTWISE_LOSSES,
+        "softmax_log_loss",
+        "chain",
+        "outer_chain",
+        "take_rows",
+    }
     assert {name for name in REFERENCES if hasattr(compiled, name)} == named
 
 
@@ -124,6 +131,22 @@ def test_chain(with_sums, with_slope, shape, dtype):
     assert_array_equal(results[0][0], results[1][0])
     size = np.abs(results[1][0]).sum(axis=0).max()
     assert_allclose(results[0][1], results[1][1], rtol=0, atol=8 * np.finfo(dtype).eps * size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("with_sums", [True, False])
+def test_outer_chain(with_sums, shape, dtype):
+    rng, (n, k) = np.random.default_rng(0), shape
+    delta, weights, slope = (rng.normal(size=s).astype(dtype) for s in ((n, 1), (k, 1), shape))
+    results = []
+    for f in both("outer_chain"):
+        below, sums = np.full(shape, 7, dtype), np.full(k, 7, dtype)
+        f(delta, weights, below, slope, sums if with_sums else None)
+        results.append((below, sums))
+    eps = np.finfo(dtype).eps
+    assert_allclose(results[0][0], results[1][0], rtol=4 * eps)
+    assert_allclose(results[0][1], results[1][1], rtol=0, atol=8 * eps * n)
 
 
 # --------------------------------------------------------------------------------------------

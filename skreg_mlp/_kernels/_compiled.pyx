@@ -69,6 +69,7 @@ cdef extern from *:
     #define c_logistic(...) EITHER(logistic, __VA_ARGS__)
     #define c_silu(...) EITHER(silu, __VA_ARGS__)
     #define c_chain(...) EITHER(chain, __VA_ARGS__)
+    #define c_outer_chain(...) EITHER(outer_chain, __VA_ARGS__)
     #define c_squared_error(...) EITHER(squared_error, __VA_ARGS__)
     #define c_binary_log_loss(...) EITHER(binary_log_loss, __VA_ARGS__)
     #define c_softmax_log_loss(...) EITHER(softmax_log_loss, __VA_ARGS__)
@@ -82,6 +83,7 @@ cdef extern from *:
     void c_logistic(bint, void*, void*, void*, long, long) nogil
     void c_silu(bint, void*, void*, void*, long, long) nogil
     void c_chain(bint, void*, void*, void*, long, long) nogil
+    void c_outer_chain(bint, void*, void*, void*, void*, void*, long, long) nogil
     double c_squared_error(bint, void*, void*, void*, double, void*, long, long) nogil
     double c_binary_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
     double c_softmax_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
@@ -176,6 +178,15 @@ def chain(delta, slope, sums):
         c_chain(D.itemsize == 4, D.data, S.data, T.data, D.n_rows, D.n_columns)
 
 
+def outer_chain(delta, weights, below, slope, sums):
+    cdef Array B = read(below), S = like(B, slope, B.size), T = like(B, sums, B.n_columns)
+    cdef Array D = like(B, delta, B.n_rows), W = like(B, weights, B.n_columns)
+    with nogil:
+        c_outer_chain(
+            B.itemsize == 4, D.data, W.data, B.data, S.data, T.data, B.n_rows, B.n_columns
+        )
+
+
 def squared_error(raw, y, weight, delta):
     cdef Array R = read(raw), Y = like(R, y, R.size), D = like(R, delta, R.size)
     cdef Array W = like(R, array_or_none(weight), R.n_rows)
@@ -229,37 +240,57 @@ def take_rows(X, rows, out):
         raise IndexError(f"row {row} is not among the {source.length} rows.")
 
 
+cdef void* at(Array array, long place) noexcept nogil:
+    return <char*>array.data + place * array.itemsize
+
+
+cdef Array rows_of(object part, Array theta) except *:
+    """Shape of a part of `theta`, whose `data` it points to."""
+    cdef Array result = theta
+    result.n_rows, result.n_columns = part[1], part[2]
+    result.length, result.size = part[0], result.n_rows * result.n_columns
+    if result.length < 0 or result.length + result.size > theta.size:
+        raise ValueError(f"the part at {part[0]} is not inside {theta.size} parameters.")
+    result.data = at(theta, result.length)
+    return result
+
+
 def adam(
-    theta, gradient, mean, square, *, l1, double l2, strength, double rate, double mean_weight,
-    double square_weight, double epsilon
+    theta, gradient, mean, square, parts, *, double rate, double mean_weight, double square_weight,
+    double epsilon
 ):
-    cdef Array T = read(theta), G = like(T, gradient, T.size)
-    cdef Array M = like(T, mean, T.size), V = like(T, square, T.size)
-    cdef Array L = like(T, array_or_none(l1), T.size)
-    cdef Array S = like(T, strength, T.n_rows)
-    cdef double lasso = 0 if L.data else l1
-    with nogil:
-        if S.data == NULL:
-            c_adam_weights(
-                T.itemsize == 4, T.data, G.data, M.data, V.data, L.data, lasso, l2, rate,
-                mean_weight, square_weight, epsilon, T.size
-            )
-        else:
-            c_adam_rows(
-                T.itemsize == 4, T.data, G.data, M.data, V.data, S.data, lasso, l2, rate,
-                mean_weight, square_weight, epsilon, T.n_rows, T.n_columns
-            )
+    cdef Array whole = read(theta), G = like(whole, gradient, whole.size)
+    cdef Array M = like(whole, mean, whole.size), V = like(whole, square, whole.size), T, L, S
+    cdef double lasso, l2, unit
+    for part in parts:
+        T = rows_of(part, whole)
+        L, S = like(T, array_or_none(part[3]), T.size), like(T, part[5], T.n_rows)
+        lasso, l2, unit = 0 if L.data else part[3], part[4], part[6]
+        with nogil:
+            if S.data == NULL:
+                c_adam_weights(
+                    T.itemsize == 4, T.data, at(G, T.length), at(M, T.length), at(V, T.length),
+                    L.data, lasso, l2, rate * unit, mean_weight, square_weight, epsilon / unit,
+                    T.size
+                )
+            else:
+                c_adam_rows(
+                    T.itemsize == 4, T.data, at(G, T.length), at(M, T.length), at(V, T.length),
+                    S.data, lasso, l2, rate * unit, mean_weight, square_weight, epsilon / unit,
+                    T.n_rows, T.n_columns
+                )
 
 
-def sgd(
-    theta, gradient, mean, *, l1, double l2, strength, double step, double weight, double ahead
-):
-    cdef Array T = read(theta), G = like(T, gradient, T.size), M = like(T, mean, T.size)
-    cdef Array L = like(T, array_or_none(l1), T.size)
-    cdef Array S = like(T, strength, T.n_rows)
-    cdef double lasso = 0 if L.data else l1
-    with nogil:
-        c_sgd_rows(
-            T.itemsize == 4, T.data, G.data, M.data, L.data, lasso, l2, S.data, step, weight,
-            ahead, T.n_rows, T.n_columns
-        )
+def sgd(theta, gradient, mean, parts, *, double step, double weight, double ahead):
+    cdef Array whole = read(theta), G = like(whole, gradient, whole.size)
+    cdef Array M = like(whole, mean, whole.size), T, L, S
+    cdef double lasso, l2, unit
+    for part in parts:
+        T = rows_of(part, whole)
+        L, S = like(T, array_or_none(part[3]), T.size), like(T, part[5], T.n_rows)
+        lasso, l2, unit = 0 if L.data else part[3], part[4], part[6]
+        with nogil:
+            c_sgd_rows(
+                T.itemsize == 4, T.data, at(G, T.length), at(M, T.length), L.data, lasso, l2,
+                S.data, step * unit * unit, weight, ahead, T.n_rows, T.n_columns
+            )

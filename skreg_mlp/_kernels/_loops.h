@@ -82,6 +82,22 @@ CLONES static void NAME(chain)(REAL *restrict delta, const REAL *restrict slope,
     }
 }
 
+/* The same where the layer above has one unit: below <- (delta weights') * slope, and its sums. */
+CLONES static void NAME(outer_chain)(const REAL *restrict delta, const REAL *restrict weights,
+                                     REAL *restrict below, const REAL *restrict slope,
+                                     REAL *restrict sums, long n_rows, long n_columns)
+{
+    if (sums)
+        memset(sums, 0, n_columns * sizeof(REAL));
+    for (long i = 0; i < n_rows; i++, below += n_columns, slope += n_columns)
+        for (long j = 0; j < n_columns; j++) {
+            REAL product = delta[i] * weights[j] * slope[j];
+            below[j] = product;
+            if (sums)
+                sums[j] += product;
+        }
+}
+
 /* -- Losses: their weighted sum, and its gradient in delta ---------------------------------- */
 
 /* Compensated summation (Kahan, 1965): L-BFGS compares sums that differ in their last digits. */

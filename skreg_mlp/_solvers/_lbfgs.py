@@ -23,7 +23,7 @@ from skreg_mlp._solvers._result import NonFiniteError, Result
 MAX_LINE_SEARCH = 50
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
-GATED_TOL = 1e-2  # of the least strength: gated groups approach zero without reaching it
+LIFTED_TOL = 1e-1  # of the least strength: then most zeros are known, and the rest is smaller
 POLISH_ITER = 300  # of one restricted problem: a group that is slow to die needs the gates again
 DWARFED = 1e6  # times the largest gradient: a penalty as strong leaves its weight at zero
 COLLAPSED = 1e-3  # of its norm at the start: a group that small wants to be dropped
@@ -54,6 +54,23 @@ class Objective:
         value = self.problem.loss_and_gradient(self._narrow, self._gradient)
         return value, self._gradient.astype(np.float64)
 
+    def _on(self, support):
+        """`loss_and_gradient` for weights that are zero outside of `support`, of what is live."""
+        problem, where = self.problem.supporting(support)
+        if problem is self.problem:
+            return self.loss_and_gradient
+        narrow = np.empty(len(where), dtype=self._narrow.dtype)
+        live, gradient = np.empty_like(narrow), np.zeros(len(support))
+
+        def loss_and_gradient(theta):
+            self.n_fun += 1
+            narrow[...] = theta[where]
+            value = problem.loss_and_gradient(narrow, live)
+            gradient[where] = live
+            return value, gradient
+
+        return loss_and_gradient
+
     def value(self, theta):
         return self.loss_and_gradient(theta)[0] + self.problem.penalty_value(theta)
 
@@ -62,13 +79,13 @@ class Objective:
 
         L-BFGS-B sees x / unit, so that its path does not depend on the units of the targets.
         """
-        seen, unit = {}, stage.unit(self._units)
+        seen, unit, evaluate = {}, stage.unit(self._units), self._on(stage.support)
 
         def value_and_gradient(z):
             self.history.begin()
             x = z * unit
             theta = stage.theta(x)
-            loss, gradient = self.loss_and_gradient(theta)
+            loss, gradient = evaluate(theta)
             value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
             if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
                 if not seen:
@@ -121,9 +138,10 @@ class Objective:
 class Lifted:
     """Minimise over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
 
-    memory = 30  # pairs kept by L-BFGS
+    memory = 30  # pairs kept by L-BFGS: more cost more an iteration than they save
 
     def __init__(self, terms, theta, active):
+        self.support = active
         self._active, self._n = np.flatnonzero(active), len(theta)
         self._l1, self._l2 = terms.l1[active], terms.l2[active]
         self._split = np.flatnonzero(self._l1 > 0)
@@ -204,9 +222,10 @@ class Lifted:
 class Restricted:
     """Minimise the objective over the weights `support`, those under l1 held to their sign."""
 
-    memory = 100  # more pairs, fewer iterations on the flat valleys of wide networks
+    memory = 30
 
     def __init__(self, terms, theta, support):
+        self.support = support
         self._support, self._n = np.flatnonzero(support), len(theta)
         self.start = theta[support]
         signed = terms.l1[support] > 0
@@ -319,9 +338,8 @@ def _solve(objective, tol):
     problem.majorize(np.zeros_like(objective.theta))
     terms = problem.terms()
     free = (terms.l1 == 0) & (terms.group < 0)
-    lifted_tol = 0.5 * tol
-    if np.any(terms.strength > 0):
-        lifted_tol = max(GATED_TOL * terms.strength[terms.strength > 0].min(), 0.1 * tol)
+    strengths = np.concatenate([terms.l1[terms.l1 > 0], terms.strength[terms.strength > 0]])
+    lifted_tol = max(LIFTED_TOL * strengths.min(initial=np.inf), 0.1 * tol)
     if not free.all() and not objective.theta[~free].any():
         # at the null model, only violators of its zero conditions may leave zero
         objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)

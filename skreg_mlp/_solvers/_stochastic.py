@@ -40,7 +40,9 @@ class Sgd:
         # Nesterov's is one more averaging step towards g_k
         ahead = (1 / weight - 1) * (1 - momentum) if self.nesterov else 0.0
         if problem.row_terms is not None:
-            self._fused(problem, theta, gradient, mean, rate, weight, ahead)
+            step = rate / ((1 - momentum) * problem.loss_unit)
+            terms = problem.row_terms
+            compiled.sgd(theta, gradient, mean, terms, step=step, weight=weight, ahead=ahead)
             return
         gradient -= mean
         gradient *= weight
@@ -51,19 +53,6 @@ class Sgd:
         gradient *= step
         theta -= gradient
         problem.prox(theta, step)
-
-    def _fused(self, problem, theta, gradient, mean, rate, weight, ahead):
-        step = rate / ((1 - self.momentum) * problem.loss_unit)
-        for part in problem.row_terms:
-            compiled.sgd(
-                *part.views(theta, gradient, mean),
-                l1=part.l1,
-                l2=part.l2,
-                strength=part.strength,
-                step=step * part.unit**2,
-                weight=weight,
-                ahead=ahead,
-            )
 
     def step_size(self, problem, state, rate):
         step = rate / ((1 - self.momentum) * problem.loss_unit)
@@ -91,7 +80,13 @@ class Adam:
         mean_weight = (1 - self.beta_1) / (1 - self.beta_1**k)
         square_weight = (1 - self.beta_2) / (1 - self.beta_2**k)
         if problem.row_terms is not None:
-            self._fused(problem, theta, gradient, mean, square, rate, mean_weight, square_weight)
+            compiled.adam(
+                *(theta, gradient, mean, square, problem.row_terms),
+                rate=rate,
+                mean_weight=mean_weight,
+                square_weight=square_weight,
+                epsilon=self.epsilon * problem.loss_unit,
+            )
             return
         np.multiply(gradient, gradient, out=scratch)
         problem.share(scratch)
@@ -105,19 +100,6 @@ class Adam:
         np.multiply(step, mean, out=gradient)
         theta -= gradient
         problem.prox(theta, step)
-
-    def _fused(self, problem, theta, gradient, mean, square, rate, mean_weight, square_weight):
-        for part in problem.row_terms:
-            compiled.adam(
-                *part.views(theta, gradient, mean, square),
-                l1=part.l1,
-                l2=part.l2,
-                strength=part.strength,
-                rate=rate * part.unit,
-                mean_weight=mean_weight,
-                square_weight=square_weight,
-                epsilon=self.epsilon * problem.loss_unit / part.unit,
-            )
 
     def step_size(self, problem, state, rate):
         step = np.sqrt(state["square"], out=self._scratch)
