@@ -23,7 +23,7 @@ from skreg_mlp._solvers._result import NonFiniteError, Result
 MAX_LINE_SEARCH = 50
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
-LIFTED_TOL = 1e-1  # of the least strength: then most zeros are known, and the rest is smaller
+LIFTED_TOL = 3e-2  # of the least strength: then most zeros are known, and the rest is smaller
 POLISH_ITER = 300  # of one restricted problem: a group that is slow to die needs the gates again
 DWARFED = 1e6  # times the largest gradient: a penalty as strong leaves its weight at zero
 COLLAPSED = 1e-3  # of its norm at the start: a group that small wants to be dropped
