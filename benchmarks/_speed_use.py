@@ -74,7 +74,7 @@ def predict(options):
         shape = [f"{d} x {n_units}", f"{dead:.0%}", dtype, threads]
         return [*shape, *medians(times, names, 1e3, 1), *ratios(times, pairs)]
 
-    cases = [(d, units, dead) for d, units in [(500, 200), (100, 100)] for dead in (0.8, 0.9)]
+    cases = [(d, units, dead) for d, units in [(500, 200), (100, 100)] for dead in (0.7, 0.8, 0.9)]
     rows = [row(*case, *setting) for case in cases for setting in settings(options)]
     header = ["inputs x units", "dead", "dtype", "threads", *names, *over(pairs)]
     return "Prediction", header, rows

@@ -55,7 +55,7 @@ proximal = [sgd.partial_fit(X, y).coefs_[0][:, 0].copy() for _ in range(N_STEPS)
 
 # %%
 # The default solver of a model without hidden layers runs until a certificate says that it is done.
-exact = RegularizedMLPRegressor((), penalty="l1", alpha=ALPHA, tol=1e-9, max_iter=2000).fit(X, y)
+exact = RegularizedMLPRegressor((), penalty="l1", alpha=ALPHA, tol=1e-8, max_iter=2000).fit(X, y)
 print(f"{X.shape[1]} weights; the certified minimum has {exact.n_nonzero_} of them")
 print(f"after {N_STEPS} steps   {'exact zeros':>12} {'smallest |w|':>13} {'F - minimum':>12}")
 for name, path in (("subgradient", subgradient), ("proximal", proximal)):

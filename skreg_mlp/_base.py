@@ -529,11 +529,16 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
             (W.astype(dtype, copy=False), np.require(b, dtype, "C"))
             for W, b in zip(self.coefs_, self.intercepts_)
         ]
+        n_rows = min(X.shape[0], PREDICTED_ROWS)
+        gathered = None if inputs is None else np.empty((n_rows, len(inputs)), dtype=X.dtype)
+        buffers = [np.empty((n_rows, len(b)), dtype=dtype) for _, b in layers]
         for rows in gen_batches(X.shape[0], PREDICTED_ROWS):
-            block = X[rows] if inputs is None else gather_columns(X[rows], inputs)
+            block, n_rows = X[rows], rows.stop - rows.start
+            if inputs is not None:
+                block = gather_columns(block, inputs, gathered[:n_rows])
             _validation.check_finite(block, type(self).__name__)
             block = block.astype(dtype, copy=False)
-            raw[rows] = forward(block, layers, activation)
+            raw[rows] = forward(block, layers, activation, [b[:n_rows] for b in buffers])
         return raw
 
     # -- what the weights say -------------------------------------------------------------------

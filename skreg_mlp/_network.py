@@ -205,11 +205,18 @@ def dense(A):
     return A.toarray() if sparse.issparse(A) else A
 
 
-def gather_columns(X, columns):
-    """Columns of `X`, in the layout that costs least."""
-    if isinstance(X, np.ndarray) and X.flags.c_contiguous:
-        return X.take(columns, axis=1, mode="clip")  # "raise" would gather into a second buffer
-    return X[:, columns]
+@fused
+def take_columns(X, columns, out):
+    """Copy the columns of `X` with indices `columns` into `out`."""
+    np.take(X, columns, axis=1, out=out, mode="clip")  # "raise" would gather into a second buffer
+
+
+def gather_columns(X, columns, out):
+    """Columns of `X`, in `out` where that is the cheapest way."""
+    if not isinstance(X, np.ndarray) or not X.flags.c_contiguous:
+        return X[:, columns]
+    take_columns(X, columns, out)
+    return out
 
 
 def _product(A, B, out):
@@ -226,7 +233,8 @@ def forward(X, layers, activation, buffers=None, slopes=None):
     """Raw scores (n_rows, n_outputs) of the rows of `X`; in `buffers` where they are given."""
     values, last = X, len(layers) - 1
     for layer, (W, b) in enumerate(layers):
-        values = _product(values, W, buffers and buffers[layer])
+        out = None if buffers is None or sparse.issparse(W) else buffers[layer]
+        values = _product(values, W, out)
         if layer < last:
             activation(values, b, slopes and slopes[layer])
         elif b is not None:

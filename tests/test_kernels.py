@@ -58,6 +58,7 @@ def test_every_marked_formula_has_a_twin_that_is_tested():
         "chain",
         "outer_chain",
         "take_rows",
+        "take_columns",
     }
     assert {name for name in REFERENCES if hasattr(compiled, name)} == named
 
@@ -260,6 +261,17 @@ def test_take_rows(values):
     out = np.empty((4, *values.shape[1:]), values.dtype)
     compiled.take_rows(values, index, out)
     assert_array_equal(out, values[index])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_take_columns(dtype):
+    X, columns = np.arange(12, dtype=dtype).reshape(3, 4), np.array([3, 0, 0])
+    out = np.empty((3, 3), dtype)
+    compiled.take_columns(X, columns, out)
+    assert_array_equal(out, X[:, columns])
+    for column in (-1, 4):
+        with pytest.raises(IndexError, match=f"column {column} is not among the 4 columns"):
+            compiled.take_columns(X, np.array([0, column, 0]), out)
 
 
 @pytest.mark.parametrize("row", [-1, 6])

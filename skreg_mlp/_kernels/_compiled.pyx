@@ -70,6 +70,7 @@ cdef extern from *:
     #define c_silu(...) EITHER(silu, __VA_ARGS__)
     #define c_chain(...) EITHER(chain, __VA_ARGS__)
     #define c_outer_chain(...) EITHER(outer_chain, __VA_ARGS__)
+    #define c_take_columns(...) EITHER(take_columns, __VA_ARGS__)
     #define c_squared_error(...) EITHER(squared_error, __VA_ARGS__)
     #define c_binary_log_loss(...) EITHER(binary_log_loss, __VA_ARGS__)
     #define c_softmax_log_loss(...) EITHER(softmax_log_loss, __VA_ARGS__)
@@ -84,6 +85,7 @@ cdef extern from *:
     void c_silu(bint, void*, void*, void*, long, long) nogil
     void c_chain(bint, void*, void*, void*, long, long) nogil
     void c_outer_chain(bint, void*, void*, void*, void*, void*, long, long) nogil
+    void c_take_columns(bint, void*, int64_t*, void*, long, long, long) nogil
     double c_squared_error(bint, void*, void*, void*, double, void*, long, long) nogil
     double c_binary_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
     double c_softmax_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
@@ -238,6 +240,23 @@ def take_rows(X, rows, out):
             memcpy(<char*>result.data + i * width, <char*>source.data + row * width, width)
     if outside:
         raise IndexError(f"row {row} is not among the {source.length} rows.")
+
+
+def take_columns(X, columns, out):
+    cdef Array source = read(X), index = read(columns)
+    cdef Array result = like(source, out, source.n_rows * index.size)
+    cdef int64_t* chosen = <int64_t*>index.data
+    cdef long i
+    if index.itemsize != sizeof(int64_t):
+        raise ValueError("expected indices of 8 bytes.")
+    for i in range(index.size):
+        if not 0 <= chosen[i] < source.n_columns:
+            raise IndexError(f"column {chosen[i]} is not among the {source.n_columns} columns.")
+    with nogil:
+        c_take_columns(
+            source.itemsize == 4, source.data, chosen, result.data, source.n_rows,
+            source.n_columns, index.size
+        )
 
 
 cdef void* at(Array array, long place) noexcept nogil:

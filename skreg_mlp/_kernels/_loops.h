@@ -98,6 +98,14 @@ CLONES static void NAME(outer_chain)(const REAL *restrict delta, const REAL *res
         }
 }
 
+CLONES static void NAME(take_columns)(const REAL *restrict X, const int64_t *restrict columns,
+                                      REAL *restrict out, long n_rows, long width, long n_columns)
+{
+    for (long i = 0; i < n_rows; i++, X += width, out += n_columns)
+        for (long j = 0; j < n_columns; j++)
+            out[j] = X[columns[j]];
+}
+
 /* -- Losses: their weighted sum, and its gradient in delta ---------------------------------- */
 
 /* Compensated summation (Kahan, 1965): L-BFGS compares sums that differ in their last digits. */
