@@ -16,6 +16,14 @@ from skreg_mlp.penalties import L1, L2
 STEEPEST = {"logistic": 0.25, "silu": 1.0999, "gelu": 1.1290}  # largest slope, where not 1
 
 
+def layer_alphas(estimator, alpha):
+    """`alpha` for every layer; where the estimator has one each, these scaled to that largest."""
+    if np.ndim(estimator.alpha) == 0:
+        return float(alpha)
+    ratios = np.asarray(estimator.alpha, dtype=np.float64)
+    return (alpha * (ratios / ratios.max() if ratios.any() else np.ones_like(ratios))).tolist()
+
+
 def null_model(problem):
     """Loss of the best constant scores, and its gradient (n_rows, n_outputs) at each row."""
     data, loss = problem.data, problem.loss
@@ -49,8 +57,7 @@ def _reach(X, weight, delta):
 def grid_ends(estimator, problem):
     """Alphas between which a path runs: the `alpha_max` of the lasso's slope, and `alpha_max`."""
     n_layers = len(problem.network.shapes)
-    ratios = np.array(_validation.check_layer_alphas(estimator.alpha, n_layers))
-    ratios = ratios / ratios.max() if ratios.any() else np.ones(n_layers)
+    ratios = np.array(_validation.check_layer_alphas(layer_alphas(estimator, 1.0), n_layers))
     penalties = build_penalties(estimator, problem, ratios.tolist())
     if None in penalties:
         raise ValueError(

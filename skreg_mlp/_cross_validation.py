@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from skreg_mlp import _validation
-from skreg_mlp._alphas import alpha_grid
+from skreg_mlp._alphas import alpha_grid, layer_alphas
 from skreg_mlp._base import fitted_attributes, restored_on_error
 from skreg_mlp._callbacks import with_callbacks
 from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
@@ -23,7 +23,7 @@ from skreg_mlp._path import trace, warn_if_unfinished
 from skreg_mlp._setup import build_penalties, solver_name
 from skreg_mlp._solvers._result import History
 from skreg_mlp._tasks import MLPClassification, MLPRegression
-from skreg_mlp._walk import Walk, layer_alphas, n_epochs
+from skreg_mlp._walk import Walk, n_epochs
 from skreg_mlp.penalties import L2, Terms
 
 FINAL_SHARE = 0.1  # of the epochs of the path: small steps at the chosen alpha

@@ -9,11 +9,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg_mlp import _validation
-from skreg_mlp._alphas import alpha_grid, check_single
+from skreg_mlp._alphas import alpha_grid, check_single, layer_alphas
 from skreg_mlp._callbacks import print_line, with_callbacks
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._setup import solver_name
-from skreg_mlp._walk import Walk, layer_alphas
+from skreg_mlp._walk import Walk
 
 
 @dataclass(frozen=True)

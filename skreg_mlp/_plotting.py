@@ -534,7 +534,7 @@ class NetworkDisplay(_Display):
         ----------
         estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
         feature_names : sequence of str, optional
-            By default ``feature_names_in_``, else "x0", "x1" and so on.
+            One per column of X, by default ``feature_names_in_``, else "x0", "x1" and so on.
         class_names : sequence of str, optional
             One per class, by default ``classes_``, or one per target of a regressor. The one output
             for two classes has the name of the second, whose probability it gives.
@@ -553,9 +553,12 @@ class NetworkDisplay(_Display):
         targets = ["output"] if n_outputs == 1 else [f"target {k}" for k in range(n_outputs)]
         default = getattr(estimator, "classes_", targets)
         names = _check_names(class_names, len(default), "class_names", default)
+        inputs = getattr(estimator, "_inputs", range(coefs[0].shape[0]))  # of a pruned network
+        n_features = getattr(estimator, "n_features_in_", len(inputs))
+        columns = _feature_names(feature_names, estimator, n_features)
         return cls(
             coefs=coefs,
-            feature_names=_feature_names(feature_names, estimator, coefs[0].shape[0]),
+            feature_names=[columns[j] for j in inputs],
             output_names=names[-n_outputs:],
             max_units=max_units,
         ).plot(ax)

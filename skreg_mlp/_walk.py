@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 
+from skreg_mlp._alphas import layer_alphas
 from skreg_mlp._base import fitted_weights
 from skreg_mlp._callbacks import Tasks
 from skreg_mlp._problem import WORTH_CUTTING
@@ -17,14 +18,6 @@ MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
 LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
 SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
-
-
-def layer_alphas(estimator, alpha):
-    """`alpha` for every layer; where the estimator has one each, these scaled to that largest."""
-    if np.ndim(estimator.alpha) == 0:
-        return float(alpha)
-    ratios = np.asarray(estimator.alpha, dtype=np.float64)
-    return (alpha * ratios / ratios.max()).tolist()
 
 
 def path_batch_rows(estimator, n_rows):

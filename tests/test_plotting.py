@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
@@ -365,6 +366,15 @@ def test_one_line_per_nonzero_weight(hidden, n_targets, sparse):
     outputs = ["output"] if n_targets == 1 else ["target 0", "target 1", "target 2"]
     assert sorted(names) == sorted([f"x{j}" for j in np.flatnonzero(selected)] + outputs)
     assert display.ax_.get_title().startswith(f"{selected.sum()} of 4 inputs")
+
+
+def test_a_pruned_network_keeps_the_names_of_its_inputs():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=list("abcd"))
+    model = RegularizedMLPRegressor((), penalty="l1", alpha=0.3).fit(X, X["b"] - 2 * X["d"])
+    for display in map(NetworkDisplay.from_estimator, (model, model.prune())):
+        assert [text.get_text() for text in display.ax_.texts] == ["b", "d", "output"]
+    display = NetworkDisplay.from_estimator(model.prune(), feature_names="wxyz")
+    assert [text.get_text() for text in display.ax_.texts] == ["x", "z", "output"]
 
 
 def test_lines_join_the_right_nodes():
