@@ -11,7 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skreg_mlp._activations import ACTIVATIONS
 from skreg_mlp._kernels import fused
+
+identity = ACTIVATIONS["identity"]
 
 
 class Network:
@@ -233,12 +236,12 @@ def forward(X, layers, activation, buffers=None, slopes=None):
     """Raw scores (n_rows, n_outputs) of the rows of `X`; in `buffers` where they are given."""
     values, last = X, len(layers) - 1
     for layer, (W, b) in enumerate(layers):
-        out = None if buffers is None or sparse.issparse(W) else buffers[layer]
-        values = _product(values, W, out)
+        in_place = buffers is not None and isinstance(W, np.ndarray)
+        values = _product(values, W, buffers[layer] if in_place else None)
         if layer < last:
             activation(values, b, slopes and slopes[layer])
-        elif b is not None:
-            values += b
+        else:
+            identity(values, b, None)
     return values
 
 

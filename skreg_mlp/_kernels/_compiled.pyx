@@ -32,6 +32,7 @@ cdef extern from *:
     #define restrict __restrict
     #endif
     #define LEAKY_SLOPE 0.01
+    #define TILE 64
 
     #define REAL float
     #define NAME(x) float_##x

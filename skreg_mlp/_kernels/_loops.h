@@ -147,37 +147,40 @@ LOSS(binary_log_loss,
      loss = (x > ZERO ? x : ZERO) - t * x + NAME(log1p_of_share)(e);
      slope = (x > ZERO ? ONE : e) / (ONE + e) - t)
 
-INLINE REAL NAME(largest)(const REAL *row, long n)
-{
-    REAL top = row[0];
-    for (long j = 1; j < n; j++)
-        top = row[j] > top ? row[j] : top;
-    return top;
-}
-
-/* The exponentials in one loop over all of delta, for there may be few columns. */
+/* There may be few columns: the inner loops run over rows, or over all that is in a tile. */
 CLONES static double NAME(softmax_log_loss)(const REAL *restrict raw, const int64_t *restrict y,
                                             const REAL *restrict weights, double weight,
-                                            REAL *restrict delta, long n_rows, long n_columns)
+                                            REAL *restrict delta, long n_rows, long k)
 {
     double total = 0, lost = 0;
-    for (long i = 0; i < n_rows; i++) {
-        REAL top = NAME(largest)(raw + i * n_columns, n_columns);
-        for (long j = i * n_columns; j < (i + 1) * n_columns; j++)
-            delta[j] = raw[j] - top;
-    }
-    for (long i = 0; i < n_rows * n_columns; i++)
-        delta[i] = NAME(exp_of_negative)(delta[i]);
-    for (long i = 0; i < n_rows; i++, delta += n_columns, raw += n_columns) {
-        REAL sum = 0, w = weights ? weights[i] : (REAL)weight;
-        for (long j = 0; j < n_columns; j++)
-            sum += delta[j];
-        double loss = log(sum) - (raw[y[i]] - NAME(largest)(raw, n_columns));
-        NAME(add)(&total, &lost, (weights ? weights[i] : 1) * loss);
-        REAL scale = w / sum;
-        for (long j = 0; j < n_columns; j++)
-            delta[j] *= scale;
-        delta[y[i]] -= w;
+    REAL top[TILE], sum[TILE];
+    for (long left = n_rows; left > 0; left -= TILE, raw += TILE * k, delta += TILE * k, y += TILE) {
+        long n = left < TILE ? left : TILE;
+        for (long i = 0; i < n; i++)
+            top[i] = raw[i * k], sum[i] = 0;
+        for (long j = 1; j < k; j++)
+            for (long i = 0; i < n; i++)
+                top[i] = raw[i * k + j] > top[i] ? raw[i * k + j] : top[i];
+        for (long j = 0; j < k; j++)
+            for (long i = 0; i < n; i++)
+                delta[i * k + j] = raw[i * k + j] - top[i];
+        for (long i = 0; i < n * k; i++)
+            delta[i] = NAME(exp_of_negative)(delta[i]);
+        for (long j = 0; j < k; j++)
+            for (long i = 0; i < n; i++)
+                sum[i] += delta[i * k + j];
+        for (long i = 0; i < n; i++) {
+            double loss = log(sum[i]) - (raw[i * k + y[i]] - top[i]);
+            NAME(add)(&total, &lost, (weights ? weights[i] : 1) * loss);
+            top[i] = weights ? weights[i] : (REAL)weight;
+            sum[i] = top[i] / sum[i];
+        }
+        for (long j = 0; j < k; j++)
+            for (long i = 0; i < n; i++)
+                delta[i * k + j] *= sum[i];
+        for (long i = 0; i < n; i++)
+            delta[i * k + y[i]] -= top[i];
+        weights += weights ? TILE : 0;
     }
     return weights ? total : weight * total;
 }
