@@ -62,7 +62,7 @@ class RegularizedMLPClassifier(MLPClassification):
         `early_stopping` is set; otherwise "adam".
 
     batch_size : int or "auto", default="auto"
-        Rows per step of "adam" and "sgd"; "auto" is min(200, n_samples). As many as there are rows
+        Rows per step of "adam" and "sgd"; "auto" is min(64, n_samples). As many as there are rows
         or more means full-batch steps.
 
     learning_rate : {"cosine", "constant", "invscaling", "adaptive"}, default="cosine"
@@ -385,7 +385,7 @@ class RegularizedMLPRegressor(MLPRegression):
         `early_stopping` is set; otherwise "adam".
 
     batch_size : int or "auto", default="auto"
-        Rows per step of "adam" and "sgd"; "auto" is min(200, n_samples). As many as there are rows
+        Rows per step of "adam" and "sgd"; "auto" is min(64, n_samples). As many as there are rows
         or more means full-batch steps.
 
     learning_rate : {"cosine", "constant", "invscaling", "adaptive"}, default="cosine"

@@ -12,7 +12,7 @@ from skreg_mlp._problem import Problem
 from skreg_mlp._solvers import _stochastic
 from skreg_mlp.penalties import PENALTIES, bind
 
-AUTO_BATCH = 200
+AUTO_BATCH = 64
 LOG_SUM_SCALE = 0.1  # of a layer's typical weight at the start: the default scale of `LogSum`
 
 

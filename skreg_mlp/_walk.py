@@ -9,12 +9,13 @@ from skreg_mlp._alphas import layer_alphas
 from skreg_mlp._base import fitted_weights
 from skreg_mlp._callbacks import Tasks
 from skreg_mlp._problem import WORTH_CUTTING
-from skreg_mlp._setup import AUTO_BATCH, batch_rows, build_penalties, solver_name
+from skreg_mlp._setup import batch_rows, build_penalties, solver_name
 from skreg_mlp._solvers import _lbfgs
 from skreg_mlp._solvers._result import History, NonFiniteError
 from skreg_mlp.penalties import bind
 
 MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
+MAX_BATCH = 200  # rows a step along a path, of which many steps are small ones
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
 LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
 SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
@@ -22,7 +23,7 @@ SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is d
 
 def path_batch_rows(estimator, n_rows):
     """Rows a step: with "auto" ten steps an epoch, of no less than 32 rows and no more than 200."""
-    return batch_rows(estimator, n_rows, auto=min(max(n_rows // 10, 32), AUTO_BATCH))
+    return batch_rows(estimator, n_rows, auto=min(max(n_rows // 10, 32), MAX_BATCH))
 
 
 def n_batches(estimator, n_rows):
