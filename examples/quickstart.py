@@ -26,7 +26,13 @@ OUTER = StratifiedKFold(3, shuffle=True, random_state=0)
 INNER = StratifiedKFold(3, shuffle=True, random_state=1)
 
 # What the two networks share: one hidden layer, solver adam, the learning rate, the most epochs.
-NETWORK = dict(hidden_layer_sizes=(100,), learning_rate_init=0.01, max_iter=200, random_state=0)
+NETWORK = dict(
+    hidden_layer_sizes=(100,),
+    learning_rate_init=0.01,
+    batch_size=200,
+    max_iter=200,
+    random_state=0,
+)
 MODELS = {
     "skreg_mlp": (
         RegularizedMLPClassifier(penalty="l1", **NETWORK),
