@@ -255,7 +255,7 @@ def test_alpha_max(task, penalty, weighted):
     alpha_max = top(residual_correlations(X, Y, w))
 
     def fit(factor):
-        est = make(penalty=penalty, alpha=alpha_max * factor, tol=1e-7 * alpha_max, **kwargs)
+        est = make(penalty=penalty, alpha=alpha_max * factor, tol=1e-6 * alpha_max, **kwargs)
         return est.fit(X, y, w)
 
     above = fit(1 + 1e-9)
