@@ -31,7 +31,7 @@ cdef extern from *:
     #define INLINE static __forceinline
     #define restrict __restrict
     #endif
-    #define LEAKY_SLOPE 0.01
+    #define LEAKY_SLOPE 0.01 /* as in _activations.py */
     #define TILE 64
 
     #define REAL float
@@ -64,32 +64,26 @@ cdef extern from *:
 
     #define EITHER(name, is_float, ...) \
         (is_float ? float_##name(__VA_ARGS__) : double_##name(__VA_ARGS__))
-    #define c_identity(...) EITHER(identity, __VA_ARGS__)
-    #define c_relu(...) EITHER(relu, __VA_ARGS__)
-    #define c_leaky_relu(...) EITHER(leaky_relu, __VA_ARGS__)
-    #define c_logistic(...) EITHER(logistic, __VA_ARGS__)
-    #define c_silu(...) EITHER(silu, __VA_ARGS__)
+    /* places in the tables of _loops.h */
+    enum { IDENTITY, RELU, LEAKY_RELU, LOGISTIC, SILU };
+    enum { SQUARED_ERROR, BINARY_LOG_LOSS, SOFTMAX_LOG_LOSS };
+    #define c_activate(is_float, kind, ...) EITHER(activations[kind], is_float, __VA_ARGS__)
+    #define c_loss(is_float, kind, ...) EITHER(losses[kind], is_float, __VA_ARGS__)
     #define c_chain(...) EITHER(chain, __VA_ARGS__)
     #define c_outer_chain(...) EITHER(outer_chain, __VA_ARGS__)
     #define c_take_columns(...) EITHER(take_columns, __VA_ARGS__)
-    #define c_squared_error(...) EITHER(squared_error, __VA_ARGS__)
-    #define c_binary_log_loss(...) EITHER(binary_log_loss, __VA_ARGS__)
-    #define c_softmax_log_loss(...) EITHER(softmax_log_loss, __VA_ARGS__)
     #define c_adam_weights(...) EITHER(adam_weights, __VA_ARGS__)
     #define c_adam_rows(...) EITHER(adam_rows, __VA_ARGS__)
     #define c_sgd_rows(...) EITHER(sgd_rows, __VA_ARGS__)
     """
-    void c_identity(bint, void*, void*, void*, long, long) nogil
-    void c_relu(bint, void*, void*, void*, long, long) nogil
-    void c_leaky_relu(bint, void*, void*, void*, long, long) nogil
-    void c_logistic(bint, void*, void*, void*, long, long) nogil
-    void c_silu(bint, void*, void*, void*, long, long) nogil
+    enum:
+        IDENTITY, RELU, LEAKY_RELU, LOGISTIC, SILU
+        SQUARED_ERROR, BINARY_LOG_LOSS, SOFTMAX_LOG_LOSS
+    void c_activate(bint, int, void*, void*, void*, long, long) nogil
+    double c_loss(bint, int, void*, void*, void*, double, void*, long, long) nogil
     void c_chain(bint, void*, void*, void*, long, long) nogil
     void c_outer_chain(bint, void*, void*, void*, void*, void*, long, long) nogil
     void c_take_columns(bint, void*, int64_t*, void*, long, long, long) nogil
-    double c_squared_error(bint, void*, void*, void*, double, void*, long, long) nogil
-    double c_binary_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
-    double c_softmax_log_loss(bint, void*, void*, void*, double, void*, long, long) nogil
     void c_adam_weights(
         bint, void*, void*, void*, void*, void*, double, double, double, double, double, double, long
     ) nogil
@@ -145,34 +139,30 @@ cdef Array like(Array model, object array, long size) except *:
     return result
 
 
-def identity(z, bias, slope):
+cdef activate(int kind, z, bias, slope):
     cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
     with nogil:
-        c_identity(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+        c_activate(Z.itemsize == 4, kind, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+
+
+def identity(z, bias, slope):
+    activate(IDENTITY, z, bias, slope)
 
 
 def relu(z, bias, slope):
-    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
-    with nogil:
-        c_relu(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+    activate(RELU, z, bias, slope)
 
 
 def leaky_relu(z, bias, slope):
-    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
-    with nogil:
-        c_leaky_relu(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+    activate(LEAKY_RELU, z, bias, slope)
 
 
 def logistic(z, bias, slope):
-    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
-    with nogil:
-        c_logistic(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+    activate(LOGISTIC, z, bias, slope)
 
 
 def silu(z, bias, slope):
-    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
-    with nogil:
-        c_silu(Z.itemsize == 4, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+    activate(SILU, z, bias, slope)
 
 
 def chain(delta, slope, sums):
@@ -190,39 +180,31 @@ def outer_chain(delta, weights, below, slope, sums):
         )
 
 
-def squared_error(raw, y, weight, delta):
-    cdef Array R = read(raw), Y = like(R, y, R.size), D = like(R, delta, R.size)
-    cdef Array W = like(R, array_or_none(weight), R.n_rows)
+cdef double evaluate(int kind, Array R, Array Y, weight, delta) except *:
+    cdef Array D = like(R, delta, R.size), W = like(R, array_or_none(weight), R.n_rows)
     cdef double w = 0 if W.data else weight, total
     with nogil:
-        total = c_squared_error(
-            R.itemsize == 4, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
+        total = c_loss(
+            R.itemsize == 4, kind, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
         )
     return total
+
+
+def squared_error(raw, y, weight, delta):
+    cdef Array R = read(raw)
+    return evaluate(SQUARED_ERROR, R, like(R, y, R.size), weight, delta)
 
 
 def binary_log_loss(raw, y, weight, delta):
-    cdef Array R = read(raw), Y = like(R, y, R.size), D = like(R, delta, R.size)
-    cdef Array W = like(R, array_or_none(weight), R.n_rows)
-    cdef double w = 0 if W.data else weight, total
-    with nogil:
-        total = c_binary_log_loss(
-            R.itemsize == 4, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
-        )
-    return total
+    cdef Array R = read(raw)
+    return evaluate(BINARY_LOG_LOSS, R, like(R, y, R.size), weight, delta)
 
 
 def softmax_log_loss(raw, y, weight, delta):
-    cdef Array R = read(raw), Y = read(y), D = like(R, delta, R.size)
-    cdef Array W = like(R, array_or_none(weight), R.n_rows)
-    cdef double w = 0 if W.data else weight, total
+    cdef Array R = read(raw), Y = read(y)
     if Y.itemsize != sizeof(int64_t) or Y.size != R.n_rows:
         raise ValueError("expected one code of 8 bytes for each row.")
-    with nogil:
-        total = c_softmax_log_loss(
-            R.itemsize == 4, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
-        )
-    return total
+    return evaluate(SOFTMAX_LOG_LOSS, R, Y, weight, delta)
 
 
 def take_rows(X, rows, out):
@@ -264,15 +246,28 @@ cdef void* at(Array array, long place) noexcept nogil:
     return <char*>array.data + place * array.itemsize
 
 
-cdef Array rows_of(object part, Array theta) except *:
-    """Shape of a part of `theta`, whose `data` it points to."""
-    cdef Array result = theta
-    result.n_rows, result.n_columns = part[1], part[2]
-    result.length, result.size = part[0], result.n_rows * result.n_columns
-    if result.length < 0 or result.length + result.size > theta.size:
-        raise ValueError(f"the part at {part[0]} is not inside {theta.size} parameters.")
-    result.data = at(theta, result.length)
-    return result
+cdef struct Part:
+    Array theta
+    long start
+    void* l1s
+    void* strength
+    double l1, l2, unit
+
+
+cdef Part read_part(object terms, Array theta) except *:
+    """A `RowTerms` of `theta`."""
+    cdef Part part
+    start, n_rows, n_columns, l1, l2, strength, unit = terms
+    part.theta, part.start, part.l2, part.unit = theta, start, l2, unit
+    part.theta.n_rows, part.theta.n_columns = n_rows, n_columns
+    part.theta.size = n_rows * n_columns
+    if part.start < 0 or part.start + part.theta.size > theta.size:
+        raise ValueError(f"the part at {start} is not inside {theta.size} parameters.")
+    part.theta.data = at(theta, part.start)
+    part.l1s = like(theta, array_or_none(l1), part.theta.size).data
+    part.l1 = 0 if part.l1s else l1
+    part.strength = like(theta, strength, part.theta.n_rows).data
+    return part
 
 
 def adam(
@@ -280,37 +275,35 @@ def adam(
     double epsilon
 ):
     cdef Array whole = read(theta), G = like(whole, gradient, whole.size)
-    cdef Array M = like(whole, mean, whole.size), V = like(whole, square, whole.size), T, L, S
-    cdef double lasso, l2, unit
+    cdef Array M = like(whole, mean, whole.size), V = like(whole, square, whole.size), T
+    cdef Part p
     for part in parts:
-        T = rows_of(part, whole)
-        L, S = like(T, array_or_none(part[3]), T.size), like(T, part[5], T.n_rows)
-        lasso, l2, unit = 0 if L.data else part[3], part[4], part[6]
+        p = read_part(part, whole)
+        T = p.theta
         with nogil:
-            if S.data == NULL:
+            if p.strength == NULL:
                 c_adam_weights(
-                    T.itemsize == 4, T.data, at(G, T.length), at(M, T.length), at(V, T.length),
-                    L.data, lasso, l2, rate * unit, mean_weight, square_weight, epsilon / unit,
-                    T.size
+                    T.itemsize == 4, T.data, at(G, p.start), at(M, p.start), at(V, p.start),
+                    p.l1s, p.l1, p.l2, rate * p.unit, mean_weight, square_weight,
+                    epsilon / p.unit, T.size
                 )
             else:
                 c_adam_rows(
-                    T.itemsize == 4, T.data, at(G, T.length), at(M, T.length), at(V, T.length),
-                    S.data, lasso, l2, rate * unit, mean_weight, square_weight, epsilon / unit,
-                    T.n_rows, T.n_columns
+                    T.itemsize == 4, T.data, at(G, p.start), at(M, p.start), at(V, p.start),
+                    p.strength, p.l1, p.l2, rate * p.unit, mean_weight, square_weight,
+                    epsilon / p.unit, T.n_rows, T.n_columns
                 )
 
 
 def sgd(theta, gradient, mean, parts, *, double step, double weight, double ahead):
     cdef Array whole = read(theta), G = like(whole, gradient, whole.size)
-    cdef Array M = like(whole, mean, whole.size), T, L, S
-    cdef double lasso, l2, unit
+    cdef Array M = like(whole, mean, whole.size), T
+    cdef Part p
     for part in parts:
-        T = rows_of(part, whole)
-        L, S = like(T, array_or_none(part[3]), T.size), like(T, part[5], T.n_rows)
-        lasso, l2, unit = 0 if L.data else part[3], part[4], part[6]
+        p = read_part(part, whole)
+        T = p.theta
         with nogil:
             c_sgd_rows(
-                T.itemsize == 4, T.data, at(G, T.length), at(M, T.length), L.data, lasso, l2,
-                S.data, step * unit * unit, weight, ahead, T.n_rows, T.n_columns
+                T.itemsize == 4, T.data, at(G, p.start), at(M, p.start), p.l1s, p.l1, p.l2,
+                p.strength, step * p.unit * p.unit, weight, ahead, T.n_rows, T.n_columns
             )

@@ -64,6 +64,10 @@ ACTIVATION(leaky_relu, x > ZERO ? x : (REAL)LEAKY_SLOPE * x, x > ZERO ? ONE : (R
 ACTIVATION(logistic, NAME(expit)(x), y * (ONE - y))
 ACTIVATION(silu, x * NAME(expit)(x), y + NAME(expit)(x) * (ONE - y))
 
+static void (*const NAME(activations)[])(REAL *restrict, const REAL *restrict, REAL *restrict,
+                                         long, long) = {
+    NAME(identity), NAME(relu), NAME(leaky_relu), NAME(logistic), NAME(silu)};
+
 /* delta <- delta * slope (NULL: 1), and sums <- the column sums of delta (NULL: not wanted). */
 CLONES static void NAME(chain)(REAL *restrict delta, const REAL *restrict slope, REAL *restrict sums,
                         long n_rows, long n_columns)
@@ -117,10 +121,11 @@ INLINE void NAME(add)(double *total, double *lost, double value)
 }
 
 #define LOSS(name, EACH)                                                                       \
-    CLONES static double NAME(name)(const REAL *restrict raw, const REAL *restrict y,                 \
-                             const REAL *restrict weights, double weight,                      \
-                             REAL *restrict delta, long n_rows, long n_columns)                \
+    CLONES static double NAME(name)(const REAL *restrict raw, const void *restrict targets,    \
+                                    const REAL *restrict weights, double weight,               \
+                                    REAL *restrict delta, long n_rows, long n_columns)         \
     {                                                                                          \
+        const REAL *y = targets;                                                               \
         double total = 0, lost = 0;                                                            \
         if (!weights) {                                                                        \
             SUM_INTO(total)                                                                    \
@@ -148,10 +153,11 @@ LOSS(binary_log_loss,
      slope = (x > ZERO ? ONE : e) / (ONE + e) - t)
 
 /* There may be few columns: the inner loops run over rows, or over all that is in a tile. */
-CLONES static double NAME(softmax_log_loss)(const REAL *restrict raw, const int64_t *restrict y,
+CLONES static double NAME(softmax_log_loss)(const REAL *restrict raw, const void *restrict codes,
                                             const REAL *restrict weights, double weight,
                                             REAL *restrict delta, long n_rows, long k)
 {
+    const int64_t *y = codes;
     double total = 0, lost = 0;
     REAL top[TILE], sum[TILE];
     for (long left = n_rows; left > 0; left -= TILE, raw += TILE * k, delta += TILE * k, y += TILE) {
@@ -184,6 +190,10 @@ CLONES static double NAME(softmax_log_loss)(const REAL *restrict raw, const int6
     }
     return weights ? total : weight * total;
 }
+
+static double (*const NAME(losses)[])(const REAL *restrict, const void *restrict,
+                                      const REAL *restrict, double, REAL *restrict, long, long) = {
+    NAME(squared_error), NAME(binary_log_loss), NAME(softmax_log_loss)};
 
 /* -- Proximal steps: see `Adam` and `Sgd` ---------------------------------------------------- */
 
