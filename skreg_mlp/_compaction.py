@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._network import Network, dense
+from skreg_mlp._network import Network, dense, reaching
 
 
 def prune(coefs, intercepts, activation):
@@ -21,7 +21,7 @@ def prune(coefs, intercepts, activation):
     theta = network.pack(coefs, intercepts)
     network.compact(theta)  # from here on a unit without outgoing weights has no incoming ones
     coefs, intercepts = network.coefs(theta), network.biases(theta)
-    alive = [W.any(axis=1).nonzero()[0] for W in coefs] + [np.arange(sizes[-1])]
+    alive = [np.flatnonzero(mask) for mask in reaching(coefs)]
     kept = [W[np.ix_(rows, columns)] for W, rows, columns in zip(coefs, alive, alive[1:])]
     return kept, [b[columns] for b, columns in zip(intercepts, alive[1:])], alive[0]
 

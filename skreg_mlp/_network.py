@@ -245,9 +245,14 @@ def forward(X, layers, activation, buffers=None, slopes=None):
     return values
 
 
-def selected_inputs(coefs):
-    """Mask of the inputs with a non-zero path to an output, for dense or CSR weights."""
-    alive = np.ones(coefs[-1].shape[1], dtype=bool)
+def reaching(coefs):
+    """Masks of the nodes with a non-zero path to an output, layer by layer, dense or CSR weights."""
+    alive = [np.ones(coefs[-1].shape[1], dtype=bool)]
     for W in reversed(coefs):
-        alive = (W != 0) @ alive
+        alive.insert(0, (W != 0) @ alive[0])
     return alive
+
+
+def selected_inputs(coefs):
+    """Mask of the inputs with a non-zero path to an output."""
+    return reaching(coefs)[0]

@@ -11,7 +11,7 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._cross_validation import standard_errors
-from skreg_mlp._network import dense
+from skreg_mlp._network import dense, reaching
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9", "#000000")
@@ -613,10 +613,8 @@ def _used(coefs):
     reached = [np.ones(coefs[0].shape[0], dtype=bool)]
     for W in coefs:
         reached.append((W[reached[-1]] != 0).any(axis=0))
-    reaching = [np.ones(coefs[-1].shape[1], dtype=bool)]
-    for W in reversed(coefs):
-        reaching.insert(0, (W[:, reaching[0]] != 0).any(axis=1))
-    return [a & b for a, b in zip(reached[:-1], reaching[:-1])] + [reaching[-1]]
+    alive = reaching(coefs)
+    return [a & b for a, b in zip(reached[:-1], alive[:-1])] + [alive[-1]]
 
 
 def _largest(coefs, used, max_units):

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from skreg_mlp._kernels import compiled, fused
-from skreg_mlp._network import Network, Workspace
+from skreg_mlp._network import Network, Workspace, reaching
 
 BLOCK_ROWS = 1024
 PIECE = 16384  # weights: what is copied at a time where a whole layer would be too much
@@ -192,8 +192,7 @@ class Problem:
         group go together.
         """
         network, first = self.network, self.blocks[0].penalty
-        coefs = network.coefs(theta)
-        alive = [W.any(axis=1) for W in coefs] + [np.ones(network.sizes[-1], dtype=bool)]
+        alive = reaching(network.coefs(theta))
         if not all(block.penalty.elementwise for block in self.blocks):
             alive[1:] = [np.ones(size, dtype=bool) for size in network.sizes[1:]]
         groups = getattr(first, "groups", None)
@@ -207,9 +206,7 @@ class Problem:
         Returns it without penalties, and the places of its parameters in theta; the problem itself
         where little would be gained. Elsewhere the gradient with respect to `support` is zero.
         """
-        units = [np.arange(self.network.sizes[-1])]
-        for W in reversed(self.network.coefs(support)):
-            units.insert(0, np.flatnonzero(W[:, units[0]].any(axis=1)))
+        units = [np.flatnonzero(mask) for mask in reaching(self.network.coefs(support))]
         where = self.network.places(units)
         if len(where) > WORTH_CUTTING * self.network.n_parameters:
             return self, slice(None)

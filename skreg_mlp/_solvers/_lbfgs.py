@@ -21,6 +21,7 @@ from scipy import optimize
 from skreg_mlp._solvers._result import NonFiniteError, Result
 
 MAX_LINE_SEARCH = 50
+PAIRS = 30  # kept by L-BFGS: more cost more an iteration than they save
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 LIFTED_TOL = 3e-2  # of the least strength: then most zeros are known, and the rest is smaller
@@ -114,7 +115,7 @@ class Objective:
                 bounds=stage.bounds,
                 callback=accept,
                 options=dict(
-                    maxcor=stage.memory,
+                    maxcor=PAIRS,
                     ftol=0,
                     gtol=tol * min(1.0, unit.min()),
                     maxls=MAX_LINE_SEARCH,
@@ -137,8 +138,6 @@ class Objective:
 
 class Lifted:
     """Minimise over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
-
-    memory = 30  # pairs kept by L-BFGS: more cost more an iteration than they save
 
     def __init__(self, terms, theta, active):
         self.support = active
@@ -222,11 +221,9 @@ class Lifted:
 class Restricted:
     """Minimise the objective over the weights `support`, those under l1 held to their sign."""
 
-    memory = 30
-
     def __init__(self, terms, theta, support):
         self.support = support
-        self._support, self._n = np.flatnonzero(support), len(theta)
+        self._active, self._n = np.flatnonzero(support), len(theta)
         self.start = theta[support]
         signed = terms.l1[support] > 0
         self._slope = terms.l1[support] * np.sign(self.start)
@@ -241,11 +238,11 @@ class Restricted:
 
     def theta(self, x):
         theta = np.zeros(self._n)
-        theta[self._support] = x
+        theta[self._active] = x
         return theta
 
     def unit(self, units):
-        return units[self._support]
+        return units[self._active]
 
     def _norms(self, x):
         return np.sqrt(np.bincount(self._group, x[self._grouped] ** 2, len(self._strength)))
@@ -261,7 +258,7 @@ class Restricted:
             + np.dot(self._slope, x)
             + np.dot(self._strength, norms)
         )
-        gradient = gradient[self._support] + self._l2 * x + self._slope
+        gradient = gradient[self._active] + self._l2 * x + self._slope
         rate = np.divide(self._strength, norms, out=np.zeros_like(norms), where=norms > 0)
         gradient[self._grouped] += rate[self._group] * x[self._grouped]
         return value, gradient
@@ -281,7 +278,7 @@ class Renewed(Restricted):
     def value_and_gradient(self, x, theta, loss, gradient):
         self._problem.majorize(theta)
         terms = self._problem.terms()
-        self._slope, self._strength = terms.l1[self._support] * self._signs, terms.strength
+        self._slope, self._strength = terms.l1[self._active] * self._signs, terms.strength
         gradient = super().value_and_gradient(x, theta, loss, gradient)[1]
         return loss + self._problem.penalty_value(theta), gradient
 

@@ -40,8 +40,7 @@ class Sgd:
         # Nesterov's is one more averaging step towards g_k
         ahead = (1 / weight - 1) * (1 - momentum) if self.nesterov else 0.0
         if problem.row_terms is not None:
-            step = rate / ((1 - momentum) * problem.loss_unit)
-            terms = problem.row_terms
+            step, terms = self._common_step(problem, rate), problem.row_terms
             compiled.sgd(theta, gradient, mean, terms, step=step, weight=weight, ahead=ahead)
             return
         gradient -= mean
@@ -54,8 +53,12 @@ class Sgd:
         theta -= gradient
         problem.prox(theta, step)
 
+    def _common_step(self, problem, rate):
+        """The step of a parameter of unit 1."""
+        return rate / ((1 - self.momentum) * problem.loss_unit)
+
     def step_size(self, problem, state, rate):
-        step = rate / ((1 - self.momentum) * problem.loss_unit)
+        step = self._common_step(problem, rate)
         return step if problem.units is None else step * problem.units * problem.units
 
 
