@@ -246,7 +246,7 @@ def forward(X, layers, activation, buffers=None, slopes=None):
 
 
 def reaching(coefs):
-    """Masks of the nodes with a non-zero path to an output, layer by layer, dense or CSR weights."""
+    """Masks of the nodes of each layer with a non-zero path to an output; weights dense or CSR."""
     alive = [np.ones(coefs[-1].shape[1], dtype=bool)]
     for W in reversed(coefs):
         alive.insert(0, (W != 0) @ alive[0])
