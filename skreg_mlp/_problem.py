@@ -16,7 +16,7 @@ from scipy import sparse
 from skreg_mlp._kernels import compiled, fused
 from skreg_mlp._network import Network, Workspace, reaching
 
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 512
 PIECE = 16384  # weights: what is copied at a time where a whole layer would be too much
 WORTH_CUTTING = 0.7  # of its parameters: what part of a network must be left to train that alone
 
@@ -166,7 +166,7 @@ class Problem:
 
     ``units`` (None: all 1) is the natural scale of each parameter, ``loss_unit`` that of the loss
     and ``gradient_units`` their quotient: solvers whose steps are not invariant to them take their
-    steps in these units.
+    steps in these units. ``scratch``, a vector like theta, is free until the next evaluation.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class Problem:
         self.convex = len(network.shapes) == 1
         rows = min(self.n_rows, max(batch_rows, BLOCK_ROWS))
         self._workspace = Workspace(network, rows)
-        self._block_gradient = np.empty(network.n_parameters, dtype=network.dtype)
+        self.scratch = np.empty(network.n_parameters, dtype=network.dtype)
 
     # -- a part of the network ------------------------------------------------------------------
     def live_units(self, theta):
@@ -233,8 +233,8 @@ class Problem:
         total = self.batch_loss_and_gradient(theta, slice(0, step), gradient, self.n_rows)
         for start in range(step, self.n_rows, step):
             rows = slice(start, start + step)
-            total += self.batch_loss_and_gradient(theta, rows, self._block_gradient, self.n_rows)
-            gradient += self._block_gradient
+            total += self.batch_loss_and_gradient(theta, rows, self.scratch, self.n_rows)
+            gradient += self.scratch
         return total
 
     def batch_loss_and_gradient(self, theta, rows, gradient, n_rows):

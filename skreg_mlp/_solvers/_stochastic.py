@@ -73,11 +73,10 @@ class Adam:
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def init(self, theta):
-        self._scratch = np.empty_like(theta)
         return {"n_steps": 0, "mean": np.zeros_like(theta), "square": np.zeros_like(theta)}
 
     def step(self, problem, theta, gradient, state, rate):
-        mean, square, scratch = state["mean"], state["square"], self._scratch
+        mean, square, scratch = state["mean"], state["square"], problem.scratch
         state["n_steps"] = k = state["n_steps"] + 1
         # bias-corrected means: m_k = m_{k-1} + w_k (g_k - m_{k-1}), w_k = (1 - b) / (1 - b^k)
         mean_weight = (1 - self.beta_1) / (1 - self.beta_1**k)
@@ -105,7 +104,7 @@ class Adam:
         problem.prox(theta, step)
 
     def step_size(self, problem, state, rate):
-        step = np.sqrt(state["square"], out=self._scratch)
+        step = np.sqrt(state["square"], out=problem.scratch)
         step += self.epsilon * problem.gradient_units
         np.divide(rate, step, out=step)
         if problem.units is not None:
