@@ -1,5 +1,7 @@
 """Multi-layer perceptrons with sparse penalties, exact zeros and a certificate."""
 
+from importlib.metadata import version
+
 from skreg_mlp._alphas import alpha_max
 from skreg_mlp._cross_validation import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
@@ -29,4 +31,4 @@ __all__ = [
     "regularization_path",
     "show_versions",
 ]
-__version__ = "0.1.0"
+__version__ = version("skreg_mlp")

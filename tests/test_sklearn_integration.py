@@ -405,7 +405,8 @@ CORE = LAYERS[LAYERS.index("_solvers") :]
 
 def modules():
     for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).with_suffix("").parts, ast.parse(path.read_text())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        yield path.relative_to(PACKAGE).with_suffix("").parts, tree
 
 
 def imported(tree):

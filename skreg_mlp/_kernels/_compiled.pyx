@@ -31,6 +31,7 @@ cdef extern from *:
     #define INLINE static __forceinline
     #define restrict __restrict
     #endif
+    typedef Py_ssize_t ssize; /* a long has 32 bits on Windows */
     #define LEAKY_SLOPE 0.01 /* as in _activations.py */
     #define TILE 64
 
@@ -62,6 +63,7 @@ cdef extern from *:
     #define SQRT sqrt
     #include "_loops.h"
 
+    #undef restrict /* where it was defined: system headers have __declspec(restrict) */
     #define EITHER(name, is_float, ...) \
         (is_float ? float_##name(__VA_ARGS__) : double_##name(__VA_ARGS__))
     /* places in the tables of _loops.h */
@@ -69,36 +71,38 @@ cdef extern from *:
     enum { SQUARED_ERROR, BINARY_LOG_LOSS, SOFTMAX_LOG_LOSS };
     #define c_activate(is_float, kind, ...) EITHER(activations[kind], is_float, __VA_ARGS__)
     #define c_loss(is_float, kind, ...) EITHER(losses[kind], is_float, __VA_ARGS__)
-    #define c_chain(...) EITHER(chain, __VA_ARGS__)
-    #define c_outer_chain(...) EITHER(outer_chain, __VA_ARGS__)
-    #define c_take_columns(...) EITHER(take_columns, __VA_ARGS__)
-    #define c_adam_weights(...) EITHER(adam_weights, __VA_ARGS__)
-    #define c_adam_rows(...) EITHER(adam_rows, __VA_ARGS__)
-    #define c_sgd_rows(...) EITHER(sgd_rows, __VA_ARGS__)
+    #define c_chain(is_float, ...) EITHER(chain, is_float, __VA_ARGS__)
+    #define c_outer_chain(is_float, ...) EITHER(outer_chain, is_float, __VA_ARGS__)
+    #define c_take_columns(is_float, ...) EITHER(take_columns, is_float, __VA_ARGS__)
+    #define c_adam_weights(is_float, ...) EITHER(adam_weights, is_float, __VA_ARGS__)
+    #define c_adam_rows(is_float, ...) EITHER(adam_rows, is_float, __VA_ARGS__)
+    #define c_sgd_rows(is_float, ...) EITHER(sgd_rows, is_float, __VA_ARGS__)
     """
     enum:
         IDENTITY, RELU, LEAKY_RELU, LOGISTIC, SILU
         SQUARED_ERROR, BINARY_LOG_LOSS, SOFTMAX_LOG_LOSS
-    void c_activate(bint, int, void*, void*, void*, long, long) nogil
-    double c_loss(bint, int, void*, void*, void*, double, void*, long, long) nogil
-    void c_chain(bint, void*, void*, void*, long, long) nogil
-    void c_outer_chain(bint, void*, void*, void*, void*, void*, long, long) nogil
-    void c_take_columns(bint, void*, int64_t*, void*, long, long, long) nogil
+    void c_activate(bint, int, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
+    double c_loss(bint, int, void*, void*, void*, double, void*, Py_ssize_t, Py_ssize_t) nogil
+    void c_chain(bint, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
+    void c_outer_chain(bint, void*, void*, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
+    void c_take_columns(bint, void*, int64_t*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
     void c_adam_weights(
-        bint, void*, void*, void*, void*, void*, double, double, double, double, double, double, long
+        bint, void*, void*, void*, void*, void*, double, double, double, double, double, double,
+        Py_ssize_t
     ) nogil
     void c_adam_rows(
         bint, void*, void*, void*, void*, void*, double, double, double, double, double, double,
-        long, long
+        Py_ssize_t, Py_ssize_t
     ) nogil
     void c_sgd_rows(
-        bint, void*, void*, void*, void*, double, double, void*, double, double, double, long, long
+        bint, void*, void*, void*, void*, double, double, void*, double, double, double,
+        Py_ssize_t, Py_ssize_t
     ) nogil
 
 
 cdef struct Array:
     void* data
-    long size, length, n_rows, n_columns, itemsize
+    Py_ssize_t size, length, n_rows, n_columns, itemsize
 
 
 cdef Array read(object array) except *:
@@ -128,7 +132,7 @@ cdef object array_or_none(object value):
     return value if getattr(value, "ndim", 0) else None
 
 
-cdef Array like(Array model, object array, long size) except *:
+cdef Array like(Array model, object array, Py_ssize_t size) except *:
     """An array of `size` items of the type of `model`."""
     cdef Array result = read(array)
     if result.data != NULL and (result.size != size or result.itemsize != model.itemsize):
@@ -209,7 +213,7 @@ def softmax_log_loss(raw, y, weight, delta):
 
 def take_rows(X, rows, out):
     cdef Array source = read(X), index = read(rows), result = read(out)
-    cdef long width = source.size // max(source.length, 1) * source.itemsize, i, row
+    cdef Py_ssize_t width = source.size // max(source.length, 1) * source.itemsize, i, row
     cdef bint outside = False
     cdef int64_t* chosen = <int64_t*>index.data
     if index.itemsize != sizeof(int64_t) or result.size * result.itemsize != index.size * width:
@@ -229,7 +233,7 @@ def take_columns(X, columns, out):
     cdef Array source = read(X), index = read(columns)
     cdef Array result = like(source, out, source.n_rows * index.size)
     cdef int64_t* chosen = <int64_t*>index.data
-    cdef long i
+    cdef Py_ssize_t i
     if index.itemsize != sizeof(int64_t):
         raise ValueError("expected indices of 8 bytes.")
     for i in range(index.size):
@@ -242,13 +246,13 @@ def take_columns(X, columns, out):
         )
 
 
-cdef void* at(Array array, long place) noexcept nogil:
+cdef void* at(Array array, Py_ssize_t place) noexcept nogil:
     return <char*>array.data + place * array.itemsize
 
 
 cdef struct Part:
     Array theta
-    long start
+    Py_ssize_t start
     void* l1s
     void* strength
     double l1, l2, unit

@@ -47,10 +47,10 @@ INLINE REAL NAME(expit)(REAL x)
 /* z <- f(z + bias) and slope <- f'(z + bias); bias and slope may be NULL. */
 #define ACTIVATION(name, VALUE, SLOPE)                                                         \
     CLONES static void NAME(name)(REAL *restrict z, const REAL *restrict bias,                 \
-                                  REAL *restrict slope, long n_rows, long n_columns)           \
+                                  REAL *restrict slope, ssize n_rows, ssize n_columns)         \
     {                                                                                          \
-        for (long i = 0; i < n_rows; i++, z += n_columns, slope += slope ? n_columns : 0)      \
-            for (long j = 0; j < n_columns; j++) {                                             \
+        for (ssize i = 0; i < n_rows; i++, z += n_columns, slope += slope ? n_columns : 0)     \
+            for (ssize j = 0; j < n_columns; j++) {                                            \
                 REAL x = z[j] + (bias ? bias[j] : ZERO), y = VALUE;                            \
                 z[j] = y;                                                                      \
                 if (slope)                                                                     \
@@ -65,23 +65,23 @@ ACTIVATION(logistic, NAME(expit)(x), y * (ONE - y))
 ACTIVATION(silu, x * NAME(expit)(x), y + NAME(expit)(x) * (ONE - y))
 
 static void (*const NAME(activations)[])(REAL *restrict, const REAL *restrict, REAL *restrict,
-                                         long, long) = {
+                                         ssize, ssize) = {
     NAME(identity), NAME(relu), NAME(leaky_relu), NAME(logistic), NAME(silu)};
 
 /* delta <- delta * slope (NULL: 1), and sums <- the column sums of delta (NULL: not wanted). */
-CLONES static void NAME(chain)(REAL *restrict delta, const REAL *restrict slope, REAL *restrict sums,
-                        long n_rows, long n_columns)
+CLONES static void NAME(chain)(REAL *restrict delta, const REAL *restrict slope,
+                               REAL *restrict sums, ssize n_rows, ssize n_columns)
 {
     if (sums)
         memset(sums, 0, n_columns * sizeof(REAL));
-    for (long i = 0; i < n_rows; i++, delta += n_columns) {
+    for (ssize i = 0; i < n_rows; i++, delta += n_columns) {
         if (slope) {
-            for (long j = 0; j < n_columns; j++)
+            for (ssize j = 0; j < n_columns; j++)
                 delta[j] *= slope[j];
             slope += n_columns;
         }
         if (sums)
-            for (long j = 0; j < n_columns; j++)
+            for (ssize j = 0; j < n_columns; j++)
                 sums[j] += delta[j];
     }
 }
@@ -89,12 +89,12 @@ CLONES static void NAME(chain)(REAL *restrict delta, const REAL *restrict slope,
 /* The same where the layer above has one unit: below <- (delta weights') * slope, and its sums. */
 CLONES static void NAME(outer_chain)(const REAL *restrict delta, const REAL *restrict weights,
                                      REAL *restrict below, const REAL *restrict slope,
-                                     REAL *restrict sums, long n_rows, long n_columns)
+                                     REAL *restrict sums, ssize n_rows, ssize n_columns)
 {
     if (sums)
         memset(sums, 0, n_columns * sizeof(REAL));
-    for (long i = 0; i < n_rows; i++, below += n_columns, slope += n_columns)
-        for (long j = 0; j < n_columns; j++) {
+    for (ssize i = 0; i < n_rows; i++, below += n_columns, slope += n_columns)
+        for (ssize j = 0; j < n_columns; j++) {
             REAL product = delta[i] * weights[j] * slope[j];
             below[j] = product;
             if (sums)
@@ -103,10 +103,11 @@ CLONES static void NAME(outer_chain)(const REAL *restrict delta, const REAL *res
 }
 
 CLONES static void NAME(take_columns)(const REAL *restrict X, const int64_t *restrict columns,
-                                      REAL *restrict out, long n_rows, long width, long n_columns)
+                                      REAL *restrict out, ssize n_rows, ssize width,
+                                      ssize n_columns)
 {
-    for (long i = 0; i < n_rows; i++, X += width, out += n_columns)
-        for (long j = 0; j < n_columns; j++)
+    for (ssize i = 0; i < n_rows; i++, X += width, out += n_columns)
+        for (ssize j = 0; j < n_columns; j++)
             out[j] = X[columns[j]];
 }
 
@@ -123,13 +124,13 @@ INLINE void NAME(add)(double *total, double *lost, double value)
 #define LOSS(name, EACH)                                                                       \
     CLONES static double NAME(name)(const REAL *restrict raw, const void *restrict targets,    \
                                     const REAL *restrict weights, double weight,               \
-                                    REAL *restrict delta, long n_rows, long n_columns)         \
+                                    REAL *restrict delta, ssize n_rows, ssize n_columns)       \
     {                                                                                          \
         const REAL *y = targets;                                                               \
         double total = 0, lost = 0;                                                            \
         if (!weights) {                                                                        \
             SUM_INTO(total)                                                                    \
-            for (long i = 0; i < n_rows * n_columns; i++) {                                    \
+            for (ssize i = 0; i < n_rows * n_columns; i++) {                                   \
                 REAL loss, x = raw[i], t = y[i], slope;                                        \
                 EACH;                                                                          \
                 total += loss;                                                                 \
@@ -137,7 +138,7 @@ INLINE void NAME(add)(double *total, double *lost, double value)
             }                                                                                  \
             return weight * total;                                                             \
         }                                                                                      \
-        for (long i = 0; i < n_rows * n_columns; i++) {                                        \
+        for (ssize i = 0; i < n_rows * n_columns; i++) {                                       \
             REAL loss, x = raw[i], t = y[i], slope, w = weights[i / n_columns];                \
             EACH;                                                                              \
             NAME(add)(&total, &lost, (double)w * loss);                                        \
@@ -155,36 +156,36 @@ LOSS(binary_log_loss,
 /* There may be few columns: the inner loops run over rows, or over all that is in a tile. */
 CLONES static double NAME(softmax_log_loss)(const REAL *restrict raw, const void *restrict codes,
                                             const REAL *restrict weights, double weight,
-                                            REAL *restrict delta, long n_rows, long k)
+                                            REAL *restrict delta, ssize n_rows, ssize k)
 {
     const int64_t *y = codes;
     double total = 0, lost = 0;
     REAL top[TILE], sum[TILE];
-    for (long left = n_rows; left > 0; left -= TILE, raw += TILE * k, delta += TILE * k, y += TILE) {
-        long n = left < TILE ? left : TILE;
-        for (long i = 0; i < n; i++)
+    for (ssize left = n_rows; left > 0; left -= TILE, raw += TILE * k, delta += TILE * k, y += TILE) {
+        ssize n = left < TILE ? left : TILE;
+        for (ssize i = 0; i < n; i++)
             top[i] = raw[i * k], sum[i] = 0;
-        for (long j = 1; j < k; j++)
-            for (long i = 0; i < n; i++)
+        for (ssize j = 1; j < k; j++)
+            for (ssize i = 0; i < n; i++)
                 top[i] = raw[i * k + j] > top[i] ? raw[i * k + j] : top[i];
-        for (long j = 0; j < k; j++)
-            for (long i = 0; i < n; i++)
+        for (ssize j = 0; j < k; j++)
+            for (ssize i = 0; i < n; i++)
                 delta[i * k + j] = raw[i * k + j] - top[i];
-        for (long i = 0; i < n * k; i++)
+        for (ssize i = 0; i < n * k; i++)
             delta[i] = NAME(exp_of_negative)(delta[i]);
-        for (long j = 0; j < k; j++)
-            for (long i = 0; i < n; i++)
+        for (ssize j = 0; j < k; j++)
+            for (ssize i = 0; i < n; i++)
                 sum[i] += delta[i * k + j];
-        for (long i = 0; i < n; i++) {
+        for (ssize i = 0; i < n; i++) {
             double loss = log(sum[i]) - (raw[i * k + y[i]] - top[i]);
             NAME(add)(&total, &lost, (weights ? weights[i] : 1) * loss);
             top[i] = weights ? weights[i] : (REAL)weight;
             sum[i] = top[i] / sum[i];
         }
-        for (long j = 0; j < k; j++)
-            for (long i = 0; i < n; i++)
+        for (ssize j = 0; j < k; j++)
+            for (ssize i = 0; i < n; i++)
                 delta[i * k + j] *= sum[i];
-        for (long i = 0; i < n; i++)
+        for (ssize i = 0; i < n; i++)
             delta[i * k + y[i]] -= top[i];
         weights += weights ? TILE : 0;
     }
@@ -192,21 +193,22 @@ CLONES static double NAME(softmax_log_loss)(const REAL *restrict raw, const void
 }
 
 static double (*const NAME(losses)[])(const REAL *restrict, const void *restrict,
-                                      const REAL *restrict, double, REAL *restrict, long, long) = {
+                                      const REAL *restrict, double, REAL *restrict, ssize,
+                                      ssize) = {
     NAME(squared_error), NAME(binary_log_loss), NAME(softmax_log_loss)};
 
 /* -- Proximal steps: see `Adam` and `Sgd` ---------------------------------------------------- */
 
 /* Block soft-threshold of one row. */
-INLINE void NAME(shrink)(REAL *restrict row, long n, REAL threshold)
+INLINE void NAME(shrink)(REAL *restrict row, ssize n, REAL threshold)
 {
     REAL square = 0;
     SUM_INTO(square)
-    for (long j = 0; j < n; j++)
+    for (ssize j = 0; j < n; j++)
         square += row[j] * row[j];
     REAL norm = SQRT(square);
     REAL factor = norm > threshold ? 1 - threshold / norm : 0;
-    for (long j = 0; j < n; j++)
+    for (ssize j = 0; j < n; j++)
         row[j] *= factor;
 }
 
@@ -214,10 +216,10 @@ INLINE void NAME(shrink)(REAL *restrict row, long n, REAL threshold)
 CLONES static void NAME(adam_weights)(REAL *restrict theta, const REAL *restrict gradient,
                                REAL *restrict mean, REAL *restrict square,
                                const REAL *restrict l1s, double l1, double l2, double rate,
-                               REAL w1, REAL w2, REAL epsilon, long n)
+                               REAL w1, REAL w2, REAL epsilon, ssize n)
 {
     REAL r = (REAL)rate, lasso = (REAL)(rate * l1), ridge = (REAL)(rate * l2);
-    for (long i = 0; i < n; i++) {
+    for (ssize i = 0; i < n; i++) {
         REAL g = gradient[i];
         square[i] += w2 * (g * g - square[i]);
         mean[i] += w1 * (g - mean[i]);
@@ -231,17 +233,17 @@ CLONES static void NAME(adam_weights)(REAL *restrict theta, const REAL *restrict
 CLONES static void NAME(adam_rows)(REAL *restrict theta, const REAL *restrict gradient,
                             REAL *restrict mean, REAL *restrict square,
                             const REAL *restrict strength, double l1, double l2, double rate,
-                            REAL w1, REAL w2, REAL epsilon, long n_rows, long n)
+                            REAL w1, REAL w2, REAL epsilon, ssize n_rows, ssize n)
 {
-    for (long i = 0; i < n_rows; i++) {
+    for (ssize i = 0; i < n_rows; i++) {
         REAL sum = 0;
         SUM_INTO(sum)
-        for (long j = 0; j < n; j++)
+        for (ssize j = 0; j < n; j++)
             sum += gradient[j] * gradient[j];
         REAL shared = square[0] + w2 * (sum / n - square[0]);
         REAL step = (REAL)rate / (SQRT(shared) + epsilon);
         REAL lasso = (REAL)(step * l1), ridge = 1 + (REAL)(step * l2);
-        for (long j = 0; j < n; j++) {
+        for (ssize j = 0; j < n; j++) {
             square[j] = shared;
             mean[j] += w1 * (gradient[j] - mean[j]);
             REAL moved = theta[j] - step * mean[j];
@@ -256,11 +258,11 @@ CLONES static void NAME(adam_rows)(REAL *restrict theta, const REAL *restrict gr
 CLONES static void NAME(sgd_rows)(REAL *restrict theta, const REAL *restrict gradient,
                            REAL *restrict mean, const REAL *restrict l1s, double l1, double l2,
                            const REAL *restrict strength, double rate, REAL weight, REAL ahead,
-                           long n_rows, long n)
+                           ssize n_rows, ssize n)
 {
     REAL step = (REAL)rate, lasso = (REAL)(rate * l1), ridge = 1 + (REAL)(rate * l2);
-    for (long i = 0; i < n_rows; i++) {
-        for (long j = 0; j < n; j++) {
+    for (ssize i = 0; i < n_rows; i++) {
+        for (ssize j = 0; j < n; j++) {
             REAL change = weight * (gradient[j] - mean[j]);
             mean[j] += change;
             REAL moved = theta[j] - step * (mean[j] + ahead * change);
