@@ -245,17 +245,17 @@ def test_optuna_prunes_trials_through_a_callback():
         assert trial.state.name == ("PRUNED" if too_strong else "COMPLETE")
         assert len(trial.intermediate_values) == (5 if too_strong else 10)
         assert hasattr(model, "coefs_") != too_strong
-    assert study.best_params == {"alpha": 1e-3}
+    assert study.best_params["alpha"] in (1e-3, 1e-2)
 
 
 # --------------------------------------------------------------------------------------------
 # Explanations
 # --------------------------------------------------------------------------------------------
-@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of matplotlib, in import shap
 def test_shap_values_of_features_that_are_not_selected_are_zero():
     shap = pytest.importorskip("shap")
     for model in (selecting(), selecting().prune()):
-        explained = shap.Explainer(model.predict, X[:40], seed=0)(X[:20])
+        explainer = shap.Explainer(model.predict, X[:40], algorithm="permutation", seed=0)
+        explained = explainer(X[:20])
         selected = model.selected_features_
         assert_array_equal(selected, [True, True, True, False, False, False])
         assert (explained.values[:, ~selected] == 0).all()
