@@ -14,6 +14,7 @@ from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegres
 from skreg_mlp._network import dense
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
     from skl2onnx.common._container import ModelComponentContainer
     from skl2onnx.common._topology import Operator, Scope
 
@@ -39,9 +40,10 @@ def register_converters() -> None:
     indices for labels) and ``raw_scores`` (the scores of `decision_function` for probabilities, two
     columns -s and s for two classes).
 
-    The graph computes in float64 where its input is of type double, and in float32 otherwise,
-    whatever the dtype of the network. It has the weights of the estimator as they are: a pruned
-    network gives a smaller file, CSR weights become dense.
+    The graph computes in float64 where its input is of type double (but for the error function of
+    "gelu", which onnxruntime has in float32 only), and in float32 otherwise, whatever the dtype of
+    the network. It has the weights of the estimator as they are: a pruned network gives a smaller
+    file, CSR weights become dense.
 
     Examples
     --------
@@ -122,14 +124,16 @@ class _Graph:
         double = isinstance(operator.inputs[0].type, DoubleTensorType)
         self.dtype = np.dtype(np.float64 if double else np.float32)
 
-    def __call__(self, kind: str, *inputs: Any, output: str | None = None, **attributes: Any):
+    def __call__(
+        self, kind: str, *inputs: Any, output: str | None = None, **attributes: Any
+    ) -> str:
         output = output or self.scope.get_unique_variable_name(kind.lower())
         names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
         name = self.scope.get_unique_operator_name(kind)
         self.container.add_node(kind, names, output, name=name, **attributes)
         return output
 
-    def cast(self, values: str, dtype: np.typing.DTypeLike, **kwargs: Any) -> str:
+    def cast(self, values: str, dtype: DTypeLike, **kwargs: Any) -> str:
         return self("Cast", values, to=_onnx_type(dtype), **kwargs)
 
     def _constant(self, values: Any) -> str:
@@ -142,7 +146,7 @@ class _Graph:
         return name
 
 
-def _onnx_type(dtype: np.typing.DTypeLike) -> int:
+def _onnx_type(dtype: DTypeLike) -> int:
     from onnx.helper import np_dtype_to_tensor_dtype
 
     return np_dtype_to_tensor_dtype(np.dtype(dtype))
@@ -180,7 +184,8 @@ def _raw_scores(g: _Graph, operator: Operator) -> str:
     for layer, (W, b) in enumerate(zip(model.coefs_, model.intercepts_)):
         if layer > 0:
             values = ACTIVATIONS[model.activation](g, values)
-        values = g("Add", g("MatMul", values, dense(W)), b)
+        product = g("MatMul", values, dense(W).astype(g.dtype))
+        values = g("Add", product, np.asarray(b, g.dtype))
     return values
 
 

@@ -201,7 +201,7 @@ def test_cross_validated_networks():
 
 def test_smaller_networks_give_smaller_files():
     model = network("squared_error", hidden=(50,))
-    model.coefs_[0][2:] = 0
+    model.coefs_[0][:6] = 0
     model.coefs_[0][:, 10:] = 0
     sizes = []
     for smaller in (model, model.to_sparse(), model.prune(), model.prune().to_sparse()):
@@ -209,7 +209,7 @@ def test_smaller_networks_give_smaller_files():
         sizes.append(len(skl2onnx.to_onnx(smaller, X[:1]).SerializeToString()))
     assert sizes[0] == sizes[1] and sizes[2] == sizes[3] < sizes[0] / 4
     unused = X.copy()
-    unused[:, 2:] = np.nan
+    unused[:, :6] = np.nan
     (values,) = run(model.prune(), unused)
     assert_allclose(values.ravel(), model.predict(X), atol=1e-13)
 
@@ -221,6 +221,13 @@ def test_a_network_without_weights():
             W[:] = 0
         assert model.prune().coefs_[0].size == 0
         check(model.prune())
+
+
+def test_weights_edited_by_hand():
+    model = network("multiclass", hidden=())
+    model.coefs_, model.intercepts_ = [np.eye(8, 3, dtype=int)], [[0, 1, 0]]
+    assert_array_equal(model.decision_function(X), X[:, :3] + [0, 1, 0])
+    assert_classifies_alike(model)
 
 
 @dataclass(frozen=True)
