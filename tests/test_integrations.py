@@ -166,7 +166,7 @@ OUT_OF_CORE = """
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, limits memory")
 def test_blocks_of_a_file_larger_than_memory(tmp_path):
-    shape, allowed = (400_000, 60), 80 * 2**20
+    shape, allowed = (300_000, 60), 50 * 2**20
     written = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.float32, shape)
     block = RNG.standard_normal((20_000, 60), dtype=np.float32)
     for start in range(0, len(written), len(block)):
