@@ -168,7 +168,8 @@ ACTIVATIONS: dict[str, Callable[[_Graph, str], str]] = {
     "softplus": lambda g, z: g(
         "Add", g("Relu", z), g("Log", g("Add", g("Exp", g("Neg", g("Abs", z))), 1.0))
     ),
-    "silu": lambda g, z: g("Mul", z, g("Sigmoid", z)),
+    # not z times Sigmoid: old versions of onnxruntime fuse that into a node without float64
+    "silu": lambda g, z: g("Div", z, g("Add", g("Exp", g("Neg", z)), 1.0)),
     "gelu": lambda g, z: g(
         "Mul", z, g("Add", g("Mul", _erf(g, g("Mul", z, np.sqrt(0.5))), 0.5), 0.5)
     ),
