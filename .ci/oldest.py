@@ -10,6 +10,20 @@ else:
 
 text = Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8")
 project = tomllib.loads(text)["project"]
-for requirement in project["dependencies"] + project["optional-dependencies"]["test"]:
+ours = project["name"] + "["
+
+
+def requirements(extra):
+    """Those of an extra, and of the extras that it names."""
+    for requirement in project["optional-dependencies"][extra]:
+        if requirement.startswith(ours):
+            for other in requirement[len(ours) : -1].split(","):
+                yield from requirements(other)
+        else:
+            yield requirement
+
+
+for requirement in [*project["dependencies"], *requirements("test")]:
     if ">=" in requirement:
-        print(requirement.replace(">=", "=="))
+        name, version = requirement.split(">=")
+        print(f"{name.partition('[')[0]}=={version}")  # pip allows no extras in constraints

@@ -513,7 +513,7 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
     def _raw_scores(self, X):
         """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
         check_is_fitted(self, "coefs_")
-        dtype = self.coefs_[0].dtype
+        dtype = np.result_type(self.coefs_[0].dtype, np.float32)  # integers set by hand: float64
         X = validate_data(
             self,
             X,

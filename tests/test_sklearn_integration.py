@@ -395,8 +395,8 @@ def test_permutation_importance_finds_the_columns_that_matter():
 # --------------------------------------------------------------------------------------------
 PACKAGE = Path(skreg_mlp.__file__).parent
 LAYERS = [  # a module imports only from those after it
-    "__init__", "_versions", "_plotting", "_selection", "_cross_validation", "_path", "_walk",
-    "_alphas", "_estimators", "_tasks", "_base", "_callbacks", "_compaction", "_setup",
+    "__init__", "_versions", "onnx", "_plotting", "_selection", "_cross_validation", "_path",
+    "_walk", "_alphas", "_estimators", "_tasks", "_base", "_callbacks", "_compaction", "_setup",
     "_validation", "_solvers", "_problem", "_network", "_losses", "_activations", "penalties",
     "_kernels",
 ]  # fmt: skip
