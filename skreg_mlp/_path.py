@@ -1,8 +1,11 @@
 """The regularisation path: one network followed from dense to empty while alpha rises."""
 
+from __future__ import annotations
+
 import copy
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 from sklearn.base import clone
@@ -11,13 +14,22 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg_mlp import _validation
 from skreg_mlp._alphas import alpha_grid, check_single, layer_alphas
 from skreg_mlp._callbacks import print_line, with_callbacks
+from skreg_mlp._estimators import SingleT
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._setup import solver_name
 from skreg_mlp._walk import Walk
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from skreg_mlp._alphas import Grid
+    from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
+
 
 @dataclass(frozen=True)
-class RegularizationPath:
+class RegularizationPath(Generic[SingleT]):
     """Networks along the strength of the penalty, from the smallest alpha to an empty network.
 
     Attributes
@@ -40,22 +52,22 @@ class RegularizationPath:
         Names of the columns, where X has string names for all of them.
     """
 
-    alphas: np.ndarray
-    coefs: list
-    intercepts: list
-    objective: np.ndarray
-    loss: np.ndarray
-    stationarity: np.ndarray
-    n_nonzero: np.ndarray
-    selected_features: np.ndarray
-    validation_scores: np.ndarray | None
-    feature_names: np.ndarray | None
-    _template: object
+    alphas: Floats
+    coefs: list[list[Floats]]
+    intercepts: list[list[Floats]]
+    objective: Floats
+    loss: Floats
+    stationarity: Floats
+    n_nonzero: Ints
+    selected_features: Mask
+    validation_scores: Floats | None
+    feature_names: Array | None
+    _template: SingleT
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.alphas)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         counts = self.selected_features.sum(axis=1)
         return (
             f"RegularizationPath({len(self)} alphas from {self.alphas[0]:.3g} to "
@@ -63,7 +75,7 @@ class RegularizationPath:
             f"{counts[0]} to {counts[-1]} features)"
         )
 
-    def first_within(self, max_features):
+    def first_within(self, max_features: int) -> int:
         """Index of the first network on the path with at most `max_features` selected features.
 
         Parameters
@@ -87,7 +99,7 @@ class RegularizationPath:
             )
         return int(within[0])
 
-    def estimator(self, index):
+    def estimator(self, index: int) -> SingleT:
         """The network at ``alphas[index]``, as a fitted estimator.
 
         Parameters
@@ -107,7 +119,7 @@ class RegularizationPath:
 
 
 @with_callbacks
-def trace(estimator, walk, grid):
+def trace(estimator: SingleT, walk: Walk, grid: Grid) -> RegularizationPath[SingleT]:
     """`RegularizationPath` of a validated estimator, ready to walk along a grid."""
     points = []
     for alpha in walk.follow(grid, certify=True):
@@ -115,11 +127,11 @@ def trace(estimator, walk, grid):
         points.append((alpha, walk.attributes(), score))
         if estimator.verbose:
             _report(points[-1], len(points), grid.n_planned)
-    vars(estimator).update(points[-1][1])
+    estimator.__dict__.update(points[-1][1])
     return _collect(points, estimator)
 
 
-def _collect(points, template):
+def _collect(points: list[tuple[Any, ...]], template: SingleT) -> RegularizationPath[SingleT]:
     alphas, networks, scores = zip(*points)
     coefs = [network["coefs_"] for network in networks]
     return RegularizationPath(
@@ -137,7 +149,7 @@ def _collect(points, template):
     )
 
 
-def _report(point, done, n_alphas):
+def _report(point: tuple[Any, ...], done: int, n_alphas: int) -> None:
     """Print one line for the network at one alpha."""
     alpha, network, score = point
     label = f"alpha {done:>{len(str(n_alphas))}}/{n_alphas} {alpha:9.3e}"
@@ -145,17 +157,17 @@ def _report(point, done, n_alphas):
 
 
 def regularization_path(
-    estimator,
-    X,
-    y,
+    estimator: SingleT,
+    X: Rows,
+    y: ArrayLike,
     *,
-    alphas=100,
-    eps=1e-3,
-    sample_weight=None,
-    X_val=None,
-    y_val=None,
-    sample_weight_val=None,
-):
+    alphas: int | Numbers = 100,
+    eps: float = 1e-3,
+    sample_weight: ArrayLike | None = None,
+    X_val: Rows | None = None,
+    y_val: ArrayLike | None = None,
+    sample_weight_val: ArrayLike | None = None,
+) -> RegularizationPath[SingleT]:
     """Follow a network from dense to empty while the strength of its penalty rises.
 
     The network is trained at the smallest alpha and warm-started upwards: from zero weights no
@@ -237,7 +249,7 @@ def regularization_path(
     return path
 
 
-def warn_if_unfinished(walk, path):
+def warn_if_unfinished(walk: Walk, path: RegularizationPath[Any]) -> None:
     """Warn where lbfgs, which certifies its answers, left alphas above its tolerance."""
     estimator, above = walk.estimator, path.stationarity > walk.estimator.tol
     if above.any() and solver_name(estimator, walk.problem) == "lbfgs":
