@@ -195,9 +195,12 @@ def alpha_max(
     Returns
     -------
     float
+        In the units of ``alpha``, under the ``alpha_scaling`` of the estimator.
 
     Raises
     ------
+    TypeError
+        `estimator` is of another class.
     ValueError
         A parameter or the data is outside its range, a layer is unpenalised, or the penalty is one
         of your own without ``least_cost``.

@@ -145,6 +145,10 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
     validation_scores_: list[float] | None
     best_validation_score_: float | None
 
+    if TYPE_CHECKING:  # scikit-learn's mixins define it, without types
+
+        def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float: ...
+
     # -- hooks of the two subclasses ------------------------------------------------------------
     def _encode(self, y: Any, weight: Floats | None, classes: ArrayLike | None = None) -> Targets:
         """Check y and return its `Targets`; `classes` are those already known."""
@@ -219,7 +223,7 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
 
         Returns
         -------
-        self : object
+        Self
             The fitted estimator.
 
         Raises

@@ -65,6 +65,11 @@ class CompactionMixin:
             under ``warm_start=True`` raise ValueError; any other `fit` starts anew, at the sizes
             of ``hidden_layer_sizes``.
 
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+
         Examples
         --------
         >>> from sklearn.datasets import make_regression
@@ -94,6 +99,11 @@ class CompactionMixin:
             New fitted estimator; this one is left as it is. The optimiser's state, which only
             further training would read, is left behind; training makes the weights dense.
 
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+
         Examples
         --------
         >>> from sklearn.datasets import make_regression
@@ -113,6 +123,20 @@ class CompactionMixin:
         -------
         object
             New fitted estimator; this one is left as it is.
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_regression
+        >>> from skreg_mlp import RegularizedMLPRegressor
+        >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y)
+        >>> type(mlp.to_sparse().to_dense().coefs_[0]).__name__
+        'ndarray'
         """
         check_is_fitted(self, "coefs_")
         return self._holding([dense(W) for W in self.coefs_], self.intercepts_)

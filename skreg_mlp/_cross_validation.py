@@ -169,7 +169,7 @@ class _AlphaByCV(BaseRegularizedMLP):
 
         Returns
         -------
-        self : object
+        Self
             The fitted estimator.
 
         Raises
@@ -177,6 +177,8 @@ class _AlphaByCV(BaseRegularizedMLP):
         ValueError
             A parameter or the data is outside its range, or the loss stopped being finite; the
             estimator is then left as it was.
+        TypeError
+            `params` holds something else than ``groups``, without metadata routing.
 
         Warns
         -----
@@ -330,15 +332,19 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
         Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1
         unless in a `joblib.parallel_config` context, -1 all processors.
 
-    activation, penalty, l1_ratio, feature_groups, alpha_scaling, class_weight :
-        As in `RegularizedMLPClassifier`, except that the default penalty is "l1".
+    activation, penalty, l1_ratio, feature_groups : as in RegularizedMLPClassifier
+        The default penalty is "l1".
 
-    solver, batch_size, learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon :
-        As in `RegularizedMLPClassifier`, but with learning_rate_init 1e-2 by default. At
-        each alpha of a path the rate falls to a tenth, in the end at the chosen one to zero.
+    alpha_scaling, class_weight : as in RegularizedMLPClassifier
 
-    max_iter, max_fun, tol, shuffle, random_state, verbose :
-        As in `regularization_path`: for "adam" and "sgd", max_iter epochs are spread over a path.
+    solver, batch_size, learning_rate_init : as in RegularizedMLPClassifier
+        The default of learning_rate_init is 1e-2. At each alpha of a path the rate falls to a
+        tenth, in the end at the chosen one to zero.
+
+    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPClassifier
+
+    max_iter, max_fun, tol, shuffle, random_state, verbose : as in regularization_path
+        For "adam" and "sgd", max_iter epochs are spread over a path.
 
     Attributes
     ----------
@@ -367,8 +373,15 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
     n_nonzero_path_ : ndarray of shape (n_alphas,)
         Non-zero weights along it.
 
-    coefs_, intercepts_, classes_, loss_, objective_, stationarity_ and others :
-        Those of `RegularizedMLPClassifier`, for the final network.
+    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPClassifier
+    classes_, n_features_in_, feature_names_in_ : as in RegularizedMLPClassifier
+    loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPClassifier
+    loss_curve_, objective_curve_ : as in RegularizedMLPClassifier
+    validation_scores_, best_validation_score_ : as in RegularizedMLPClassifier
+    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPClassifier
+    feature_importances_ : as in RegularizedMLPClassifier
+        Those of the final network, the curves of its last small steps. There are no validation
+        scores: the two are None.
 
     See Also
     --------
@@ -472,8 +485,7 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
     hidden_layer_sizes : tuple of int, default=(100,)
         Units of each hidden layer; ``()`` is the penalised linear model.
 
-    loss, quantile, huber_delta :
-        As in `RegularizedMLPRegressor`.
+    loss, quantile, huber_delta : as in RegularizedMLPRegressor
 
     alphas : int or array-like of shape (n_alphas,), default=50
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
@@ -500,15 +512,19 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
         Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1
         unless in a `joblib.parallel_config` context, -1 all processors.
 
-    activation, penalty, l1_ratio, feature_groups, alpha_scaling :
-        As in `RegularizedMLPRegressor`, except that the default penalty is "l1".
+    activation, penalty, l1_ratio, feature_groups : as in RegularizedMLPRegressor
+        The default penalty is "l1".
 
-    solver, batch_size, learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon :
-        As in `RegularizedMLPRegressor`, but with learning_rate_init 1e-2 by default. At
-        each alpha of a path the rate falls to a tenth, in the end at the chosen one to zero.
+    alpha_scaling : as in RegularizedMLPRegressor
 
-    max_iter, max_fun, tol, shuffle, random_state, verbose :
-        As in `regularization_path`: for "adam" and "sgd", max_iter epochs are spread over a path.
+    solver, batch_size, learning_rate_init : as in RegularizedMLPRegressor
+        The default of learning_rate_init is 1e-2. At each alpha of a path the rate falls to a
+        tenth, in the end at the chosen one to zero.
+
+    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
+
+    max_iter, max_fun, tol, shuffle, random_state, verbose : as in regularization_path
+        For "adam" and "sgd", max_iter epochs are spread over a path.
 
     Attributes
     ----------
@@ -537,8 +553,15 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
     n_nonzero_path_ : ndarray of shape (n_alphas,)
         Non-zero weights along it.
 
-    coefs_, intercepts_, loss_, objective_, stationarity_ and others :
-        Those of `RegularizedMLPRegressor`, for the final network.
+    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPRegressor
+    n_features_in_, feature_names_in_ : as in RegularizedMLPRegressor
+    loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPRegressor
+    loss_curve_, objective_curve_ : as in RegularizedMLPRegressor
+    validation_scores_, best_validation_score_ : as in RegularizedMLPRegressor
+    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPRegressor
+    feature_importances_ : as in RegularizedMLPRegressor
+        Those of the final network, the curves of its last small steps. There are no validation
+        scores: the two are None.
 
     See Also
     --------

@@ -315,7 +315,7 @@ class RegularizedMLPClassifier(MLPClassification):
 
         Returns
         -------
-        self : object
+        Self
             The updated estimator.
 
         Raises
@@ -635,7 +635,7 @@ class RegularizedMLPRegressor(MLPRegression):
 
         Returns
         -------
-        self : object
+        Self
             The updated estimator.
 
         Raises

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RegularizationPath(Generic[SingleT]):
+class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
     """Networks along the strength of the penalty, from the smallest alpha to an empty network.
 
     Attributes
@@ -50,6 +50,23 @@ class RegularizationPath(Generic[SingleT]):
         Scores on the validation data, higher is better; minus the loss by default.
     feature_names : ndarray of shape (n_features,) or None
         Names of the columns, where X has string names for all of them.
+
+    See Also
+    --------
+    regularization_path : Follows a network, and returns this.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg_mlp import RegularizedMLPClassifier, regularization_path
+    >>> X, y = load_iris(return_X_y=True)
+    >>> lasso = RegularizedMLPClassifier((), penalty="group_l1", max_iter=1000)
+    >>> path = regularization_path(lasso, StandardScaler().fit_transform(X), y, alphas=5, eps=0.01)
+    >>> path
+    RegularizationPath(5 alphas from 0.00323 to 0.323: 12 to 0 weights, 4 to 0 features)
+    >>> path.selected_features[3]
+    array([False,  True,  True,  True])
     """
 
     alphas: Floats
@@ -109,6 +126,12 @@ class RegularizationPath(Generic[SingleT]):
         Returns
         -------
         RegularizedMLPClassifier or RegularizedMLPRegressor
+            It shares its weights with the path.
+
+        Raises
+        ------
+        IndexError
+            There is no such alpha.
         """
         fitted = copy.copy(self._template)
         fitted.alpha = layer_alphas(fitted, self.alphas[index])
@@ -201,6 +224,8 @@ def regularization_path(
 
     Raises
     ------
+    TypeError
+        `estimator` is of another class.
     ValueError
         A parameter or the data is outside its range, no grid is known for the penalty, or the loss
         stopped being finite.

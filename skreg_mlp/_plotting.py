@@ -176,7 +176,13 @@ class _Display:
 
         Returns
         -------
-        self
+        Self
+            With the attributes of the class set.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
         """
         try:
             import matplotlib.pyplot as plt
@@ -206,6 +212,7 @@ class RegularizationPathDisplay(_Display):
         Increasing. An alpha of zero has no place on the log axis and is not drawn.
 
     weights : ndarray of shape (n_alphas, n_features)
+        What is drawn, in the units of the weights.
 
     n_selected : ndarray of shape (n_alphas,)
         Number of selected features.
@@ -267,6 +274,11 @@ class RegularizationPathDisplay(_Display):
         Returns
         -------
         RegularizationPathDisplay
+
+        Raises
+        ------
+        ValueError
+            Not one of `feature_names` for each feature.
         """
         first = [dense(coefs[0]) for coefs in path.coefs]
         names = path.feature_names if feature_names is None else feature_names
@@ -305,6 +317,15 @@ class RegularizationPathDisplay(_Display):
         Returns
         -------
         RegularizationPathDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
+        ValueError
+            Not one of `feature_names` for each feature.
         """
         _check_offers(estimator, cls, ("path_", "alpha_"), CV_ESTIMATORS)
         path = estimator.path_
@@ -400,6 +421,13 @@ class AlphaSelectionDisplay(_Display):
         Returns
         -------
         AlphaSelectionDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
         """
         _check_offers(estimator, cls, ("cv_results_", "alpha_1se_"), CV_ESTIMATORS)
         results, loss = estimator.cv_results_, _is_loss(estimator.scoring)
@@ -495,6 +523,13 @@ class LossCurveDisplay(_Display):
         Returns
         -------
         LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
         """
         needed = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
         _check_offers(estimator, cls, ("loss_curve_", "objective_curve_"), needed)
@@ -612,6 +647,15 @@ class NetworkDisplay(_Display):
         Returns
         -------
         NetworkDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
+        ValueError
+            Not one of `feature_names` for each feature, or of `class_names` for each class.
         """
         needed = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
         _check_offers(estimator, cls, ("coefs_",), needed)

@@ -283,11 +283,13 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
         Returns
         -------
-        self : object
+        Self
             The fitted selector.
 
         Raises
         ------
+        TypeError
+            ``estimator`` is of another class.
         ValueError
             A parameter or the data is outside its range, a class has a single member, or a path
             ends before `max_features` is reached.
@@ -369,6 +371,13 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Returns
         -------
         float
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            A parameter is outside its range.
         """
         check_is_fitted(self)
         threshold = self.threshold if threshold is None else threshold

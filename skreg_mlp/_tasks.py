@@ -117,6 +117,11 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes or n_labels)
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
         """
         raw = self._raw_scores(X)
         return raw.ravel() if self.n_outputs_ == 1 else raw
@@ -131,6 +136,15 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Of the type of the labels; 0 and 1 for multilabel y.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         raw = self._raw_scores(X)
         if self._is_multilabel:
@@ -149,6 +163,11 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         -------
         ndarray of shape (n_samples, n_classes or n_labels)
             Not below the logarithm of the smallest normal number of its dtype.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
         """
         raw = self._raw_scores(X)
         if self.n_outputs_ > 1 and not self._is_multilabel:
@@ -169,6 +188,11 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         -------
         ndarray of shape (n_samples, n_classes or n_labels)
             Rows sum to one, except for multilabel y, where each entry lies inside (0, 1).
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
         """
         proba = np.exp(self.predict_log_proba(X))
         if self._is_multilabel:
@@ -207,6 +231,15 @@ class MLPRegression(RegressorMixin, BaseRegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units of y.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         raw = self._raw_scores(X)
         if self.out_activation_ == "exp":
