@@ -652,7 +652,8 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
     def sparsity_(self) -> float:
         """Share of weights that are zero; 1 where a pruned network has no weights left."""
         n_nonzero = self.n_nonzero_
-        return 1 - n_nonzero / max(sum(np.prod(W.shape) for W in self.coefs_), 1)
+        total: Any = sum(np.prod(W.shape) for W in self.coefs_)
+        return 1 - n_nonzero / max(total, 1)
 
     @property
     def selected_features_(self) -> Mask:

@@ -289,7 +289,7 @@ class _AlphaByCV(BaseRegularizedMLP):
         return router.add(splitter=check_cv(self.cv), method_mapping=split)
 
 
-def _relaxed(penalty: Penalty | None, W: Floats) -> OnSupport:
+def _relaxed(penalty: Penalty | None, W: Any) -> OnSupport:
     """The l2 part of a penalty, on the support of W."""
     terms = None if penalty is None else penalty.majorize(W).terms(W.shape)
     return OnSupport(0.0 if terms is None else terms.l2, W != 0)  # type: ignore[arg-type]

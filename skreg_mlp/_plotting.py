@@ -192,7 +192,8 @@ class _Display:
             ) from error
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        figure: Any = ax.figure
+        self.ax_, self.figure_ = ax, figure
         self._draw(ax)
         return self
 
@@ -256,7 +257,7 @@ class RegularizationPathDisplay(_Display):
         cls,
         path: RegularizationPath[Any],
         *,
-        feature_names: Sequence[str] | None = None,
+        feature_names: Iterable[str] | None = None,
         alpha: float | None = None,
         ax: Axes | None = None,
     ) -> Self:
@@ -302,7 +303,7 @@ class RegularizationPathDisplay(_Display):
         cls,
         estimator: RegularizedMLPClassifierCV | RegularizedMLPRegressorCV,
         *,
-        feature_names: Sequence[str] | None = None,
+        feature_names: Iterable[str] | None = None,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the path of a fitted CV estimator, with the alpha that it chose.
@@ -625,8 +626,8 @@ class NetworkDisplay(_Display):
         cls,
         estimator: Single,
         *,
-        feature_names: Sequence[str] | None = None,
-        class_names: Sequence[str] | None = None,
+        feature_names: Iterable[str] | None = None,
+        class_names: Iterable[str] | None = None,
         max_units: int = 20,
         ax: Axes | None = None,
     ) -> Self:
@@ -687,7 +688,7 @@ class NetworkDisplay(_Display):
         ax.set_ylim(0, 1)
         self._label(ax, drawn, heights)
 
-    def _label(self, ax: Any, drawn: list[Ints], heights: list[Floats]) -> None:
+    def _label(self, ax: Any, drawn: list[Any], heights: list[Floats]) -> None:
         """Names of the inputs on the left and of the outputs on the right, with room for both."""
         n_layers, room = len(self.coefs), _points(ax)
         n_rows = max(len(drawn[0]), len(drawn[-1]))

@@ -5,16 +5,16 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse import csr_array, sparray, spmatrix
 
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.floating]
 Ints: TypeAlias = NDArray[np.integer]
 Mask: TypeAlias = NDArray[np.bool_]
 
-Rows: TypeAlias = ArrayLike | csr_array | csr_matrix  # X, data frames included
+Rows: TypeAlias = ArrayLike | sparray | spmatrix  # X; data frames are array-like
 Weights: TypeAlias = Floats | csr_array  # of one layer: CSR after `to_sparse`
-Numbers: TypeAlias = Sequence[float] | Floats
+Numbers: TypeAlias = Sequence[float] | Floats | Ints
 
 Scorer: TypeAlias = Callable[[Any, Any, Any], float]  # of estimator, X and y
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from skreg_mlp._typing import Floats, Ints
+    from skreg_mlp._typing import Array, Floats, Ints
 
     P = TypeVar("P", bound="Penalty")
 
@@ -849,7 +849,7 @@ class _OfGroups(ConcavePenalty):
     groups: Ints | None = field(default=None, compare=False)
     elementwise: ClassVar[bool] = False
 
-    def _magnitudes(self, W: Floats) -> tuple[Floats, Floats]:
+    def _magnitudes(self, W: Floats) -> tuple[Floats, Array]:
         rows = np.ones(len(W)) if self.groups is None else np.bincount(self.groups)
         sizes = rows * W.shape[1]
         return _group_norms(W, self.groups) / np.sqrt(sizes), sizes
