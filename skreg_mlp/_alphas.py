@@ -1,6 +1,9 @@
 """The grid of alphas: from where the penalty does nothing to where nothing is left."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import optimize, sparse
@@ -13,10 +16,20 @@ from skreg_mlp._problem import BLOCK_ROWS, Data
 from skreg_mlp._setup import build_penalties, build_problem
 from skreg_mlp.penalties import L1, L2
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from skreg_mlp._estimators import Single
+    from skreg_mlp._problem import Problem
+    from skreg_mlp._typing import Floats, Numbers, Rows
+    from skreg_mlp.penalties import Penalty
+
 STEEPEST = {"logistic": 0.25, "silu": 1.0999, "gelu": 1.1290}  # largest slope, where not 1
 
 
-def layer_alphas(estimator, alpha):
+def layer_alphas(estimator: Single, alpha: float) -> float | list[float]:
     """`alpha` for every layer; where the estimator has one each, these scaled to that largest."""
     if np.ndim(estimator.alpha) == 0:
         return float(alpha)
@@ -24,7 +37,7 @@ def layer_alphas(estimator, alpha):
     return (alpha * (ratios / ratios.max() if ratios.any() else np.ones_like(ratios))).tolist()
 
 
-def null_model(problem):
+def null_model(problem: Problem) -> tuple[float, Floats]:
     """Loss of the best constant scores, and its gradient (n_rows, n_outputs) at each row."""
     data, loss = problem.data, problem.loss
     y, weight = data.training_targets()
@@ -33,7 +46,7 @@ def null_model(problem):
     share = (1.0 if weight is None else weight.astype(np.float64)) / data.total_weight
     raw, delta = np.empty((2, data.n_rows, len(start)))
 
-    def value_and_gradient(scores):
+    def value_and_gradient(scores: Floats) -> tuple[float, Floats]:
         raw[...] = scores
         value = loss.value_and_gradient(raw, y, share, delta)
         return value, delta.sum(axis=0)
@@ -44,7 +57,7 @@ def null_model(problem):
     return value_and_gradient(best.x)[0], delta
 
 
-def _reach(X, weight, delta):
+def _reach(X: Any, weight: Floats | None, delta: Floats) -> float:
     """Largest over columns j and outputs c of sum_i abs(x_ij - mean_j) abs(delta_ic)."""
     centre = None if sparse.issparse(X) else np.average(X, axis=0, weights=weight)
     total = 0.0
@@ -54,7 +67,7 @@ def _reach(X, weight, delta):
     return float(np.max(total))
 
 
-def grid_ends(estimator, problem):
+def grid_ends(estimator: Single, problem: Problem) -> tuple[float, float]:
     """Alphas between which a path runs: the `alpha_max` of the lasso's slope, and `alpha_max`."""
     n_layers = len(problem.network.shapes)
     ratios = np.array(_validation.check_layer_alphas(layer_alphas(estimator, 1.0), n_layers))
@@ -83,7 +96,14 @@ def grid_ends(estimator, problem):
     return bottom * scaling, max(tops) * scaling
 
 
-def _network_bound(estimator, problem, penalties, ratios, loss, delta):
+def _network_bound(
+    estimator: Single,
+    problem: Problem,
+    penalties: Sequence[Penalty],
+    ratios: Floats,
+    loss: float,
+    delta: Floats,
+) -> float:
     """Alpha from which the null model is the global minimum, the penalties being convex.
 
     With rows of norm2 that sum to p_l in layer l, the scores lower the loss by at most
@@ -93,7 +113,7 @@ def _network_bound(estimator, problem, penalties, ratios, loss, delta):
     depth = len(penalties)
     # the last layer pays for one output at a time
     widths = [shape[1] for shape in problem.network.shapes[:-1]] + [1]
-    costs = [penalty.least_cost(width) for penalty, width in zip(penalties, widths)]
+    costs: list[Any] = [penalty.least_cost(width) for penalty, width in zip(penalties, widths)]
     if None in costs:
         raise ValueError(
             f"No largest alpha is known for penalty={estimator.penalty!r}: give alphas as an "
@@ -107,7 +127,7 @@ def _network_bound(estimator, problem, penalties, ratios, loss, delta):
     return loss ** (1 - 1 / depth) * (reach / cost) ** (1 / depth) / depth
 
 
-def check_single(estimator):
+def check_single(estimator: object) -> None:
     """Raise TypeError unless `estimator` is one of the two that take a single alpha."""
     if not isinstance(estimator, (RegularizedMLPClassifier, RegularizedMLPRegressor)):
         raise TypeError(
@@ -119,19 +139,19 @@ def check_single(estimator):
 class Grid(NamedTuple):
     """Increasing alphas of a path, `n_planned` of them and a continuation, should it be needed."""
 
-    alphas: np.ndarray
+    alphas: Floats
     n_planned: int
 
 
-def alpha_grid(estimator, problem, alphas, eps):
+def alpha_grid(estimator: Single, problem: Problem, alphas: int | Numbers, eps: float) -> Grid:
     """The alphas as given, or as many as asked for on a geometric grid that empties the network.
 
     `alpha_max` is a bound for the global minimum; a path of local minima under a concave penalty
     may pass it, and then goes on at the same ratio.
     """
-    if np.ndim(alphas):
-        alphas = np.unique(np.asarray(alphas, dtype=np.float64))
-        return Grid(alphas, len(alphas))
+    if isinstance(alphas, (Sequence, np.ndarray)):
+        given = np.unique(np.asarray(alphas, dtype=np.float64))
+        return Grid(given, len(given))
     bottom, top = grid_ends(estimator, problem)
     if not top > 0:
         raise ValueError(
@@ -145,7 +165,9 @@ def alpha_grid(estimator, problem, alphas, eps):
     return Grid(np.concatenate([grid, top / ratio ** np.arange(1, alphas + 1)]), alphas)
 
 
-def alpha_max(estimator, X, y, sample_weight=None):
+def alpha_max(
+    estimator: Single, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
     """Strength of the penalty above which nothing is left: the top of the grid of a path.
 
     Without hidden layers it is the classical one: the least alpha at which the model with every
@@ -173,9 +195,12 @@ def alpha_max(estimator, X, y, sample_weight=None):
     Returns
     -------
     float
+        In the units of ``alpha``, under the ``alpha_scaling`` of the estimator.
 
     Raises
     ------
+    TypeError
+        `estimator` is of another class.
     ValueError
         A parameter or the data is outside its range, a layer is unpenalised, or the penalty is one
         of your own without ``least_cost``.

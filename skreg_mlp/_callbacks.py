@@ -46,7 +46,7 @@ except ImportError:  # scikit-learn before 1.9
         def propagate_callback_context(self, sub_estimator):
             return nullcontext()
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         def _init_callback_context(self, **kwargs):
             return _NoContext()
 

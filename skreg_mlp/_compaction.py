@@ -1,6 +1,9 @@
 """Smaller copies of a fitted network: without what cannot matter, or with sparse weights."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
@@ -9,8 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 from skreg_mlp._activations import ACTIVATIONS
 from skreg_mlp._network import Network, dense, reaching
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-def prune(coefs, intercepts, activation):
+    from typing_extensions import Self
+
+    from skreg_mlp._typing import Floats, Ints, Weights
+
+
+def prune(
+    coefs: Sequence[Weights], intercepts: Sequence[Floats], activation: Callable[..., Any]
+) -> tuple[list[Floats], list[Floats], Ints]:
     """Weights and intercepts of the units that matter, and the indices of the inputs that do.
 
     A unit matters if it has incoming weights and a non-zero path to an output; the value of a
@@ -29,7 +42,12 @@ def prune(coefs, intercepts, activation):
 class CompactionMixin:
     """`prune`, `to_sparse` and `to_dense`: new estimators that predict the same from less."""
 
-    def prune(self):
+    activation: str
+    coefs_: list[Weights]
+    intercepts_: list[Floats]
+    _inputs: Ints  # of a pruned network: the columns of X that it reads
+
+    def prune(self) -> Self:
         """Copy of this estimator without dead units and unused inputs.
 
         Units that are constant, or have no non-zero path to an output, go, and so do the rows of
@@ -46,6 +64,11 @@ class CompactionMixin:
             left. Columns that are not used may hold anything, nan too. `partial_fit` and `fit`
             under ``warm_start=True`` raise ValueError; any other `fit` starts anew, at the sizes
             of ``hidden_layer_sizes``.
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
 
         Examples
         --------
@@ -64,7 +87,7 @@ class CompactionMixin:
         pruned._inputs = self._inputs[kept] if hasattr(self, "_inputs") else kept
         return pruned.to_sparse() if sparse.issparse(self.coefs_[0]) else pruned
 
-    def to_sparse(self):
+    def to_sparse(self) -> Self:
         """Copy of this estimator that holds its weights in CSR arrays and predicts from them.
 
         It takes less memory once about half of the weights are zero, but predicts faster only once
@@ -75,6 +98,11 @@ class CompactionMixin:
         object
             New fitted estimator; this one is left as it is. The optimiser's state, which only
             further training would read, is left behind; training makes the weights dense.
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
 
         Examples
         --------
@@ -88,18 +116,32 @@ class CompactionMixin:
         check_is_fitted(self, "coefs_")
         return self._holding([sparse.csr_array(W) for W in self.coefs_], self.intercepts_)
 
-    def to_dense(self):
+    def to_dense(self) -> Self:
         """Copy of this estimator that holds its weights in dense arrays: undoes `to_sparse`.
 
         Returns
         -------
         object
             New fitted estimator; this one is left as it is.
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_regression
+        >>> from skreg_mlp import RegularizedMLPRegressor
+        >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y)
+        >>> type(mlp.to_sparse().to_dense().coefs_[0]).__name__
+        'ndarray'
         """
         check_is_fitted(self, "coefs_")
         return self._holding([dense(W) for W in self.coefs_], self.intercepts_)
 
-    def _holding(self, coefs, intercepts):
+    def _holding(self, coefs: list[Weights], intercepts: list[Floats]) -> Self:
         """Deep copy with other weights, without the state of the optimiser and without a path."""
         other = copy.copy(self)
         other.coefs_, other.intercepts_ = coefs, intercepts

@@ -1,10 +1,12 @@
 """Estimators that choose the strength of their penalty by cross-validation."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.stats import rankdata
@@ -16,7 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skreg_mlp import _validation
 from skreg_mlp._alphas import alpha_grid, layer_alphas
-from skreg_mlp._base import fitted_attributes, restored_on_error
+from skreg_mlp._base import BaseRegularizedMLP, fitted_attributes, restored_on_error
 from skreg_mlp._callbacks import with_callbacks
 from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._path import trace, warn_if_unfinished
@@ -26,6 +28,19 @@ from skreg_mlp._tasks import MLPClassification, MLPRegression
 from skreg_mlp._walk import Walk, n_epochs
 from skreg_mlp.penalties import L2, Terms
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from skreg_mlp._alphas import Grid
+    from skreg_mlp._estimators import Single, SingleT
+    from skreg_mlp._path import RegularizationPath
+    from skreg_mlp._typing import CrossValidator, Floats, Ints, Mask, Numbers, Rows, Scorer
+    from skreg_mlp.penalties import Penalty
+
 FINAL_SHARE = 0.1  # of the epochs of the path: small steps at the chosen alpha
 
 
@@ -33,17 +48,17 @@ FINAL_SHARE = 0.1  # of the epochs of the path: small steps at the chosen alpha
 class OnSupport(L2):
     """alpha / 2 sum w^2 over the weights in `support`, the others held at zero."""
 
-    support: np.ndarray | None = None
+    support: Mask | bool = True
     smooth: ClassVar[bool] = False
     elementwise: ClassVar[bool] = False
 
-    def prox(self, V, step):
+    def prox(self, V: Floats, step: float | Floats) -> Floats:
         return np.where(self.support, super().prox(V, step), 0)
 
-    def subgradient(self, W, gradient):
+    def subgradient(self, W: Floats, gradient: Floats) -> Floats:
         return np.where(self.support, super().subgradient(W, gradient), 0)
 
-    def terms(self, shape):
+    def terms(self, shape: tuple[int, int]) -> Terms:
         # held by a slope that dwarfs every gradient
         slope = np.sqrt(np.finfo(np.float64).max)
         return Terms(l1=np.where(self.support, 0.0, slope), l2=self.alpha)
@@ -52,7 +67,7 @@ class OnSupport(L2):
 # --------------------------------------------------------------------------------------------
 # One task for each fold, and one for all rows
 # --------------------------------------------------------------------------------------------
-def run_subtask(task, estimator, context, *args):
+def run_subtask(task: Callable[..., Any], estimator: Single, context: Any, *args: Any) -> Any:
     """Run `task(estimator, *args)` as a subtask of the fit that `context` belongs to."""
     with context.propagate_callback_context(estimator):
         context.call_on_fit_task_begin(estimator=estimator)
@@ -61,12 +76,21 @@ def run_subtask(task, estimator, context, *args):
     return result
 
 
-def _all_rows(estimator, X, y, sample_weight, grid):
+def _all_rows(
+    estimator: SingleT, X: Any, y: Any, sample_weight: Floats | None, grid: Grid
+) -> RegularizationPath[SingleT]:
     return trace(estimator, Walk(estimator, X, y, sample_weight), grid)
 
 
 @with_callbacks
-def _one_fold(estimator, X, y, sample_weight, grid, split):
+def _one_fold(
+    estimator: Single,
+    X: Any,
+    y: Any,
+    sample_weight: Floats | None,
+    grid: Grid,
+    split: tuple[Ints, Ints],
+) -> Floats:
     """Score, seconds of fitting and of scoring at each alpha: an array (n_visited, 3)."""
     walk, figures = Walk(estimator, X, y, sample_weight, split=split), []
     start = perf_counter()
@@ -79,17 +103,17 @@ def _one_fold(estimator, X, y, sample_weight, grid, split):
     return np.array(figures)
 
 
-def _aligned(figures, n_alphas):
+def _aligned(figures: Floats, n_alphas: int) -> Floats:
     """Rows for exactly `n_alphas`: a network that is empty stays so, at no cost."""
     missing = max(n_alphas - len(figures), 0)
     rest = np.repeat(figures[-1:] * (1, 0, 0), missing, axis=0)
     return np.concatenate([figures, rest])[:n_alphas]
 
 
-def _cv_results(alphas, figures):
+def _cv_results(alphas: Floats, figures: Floats) -> dict[str, Any]:
     """``cv_results_`` in scikit-learn's layout, from figures (n_splits, n_alphas, 3)."""
     scores, fit_times, score_times = np.moveaxis(figures, -1, 0)
-    results = {"params": [{"alpha": float(alpha)} for alpha in alphas]}
+    results: dict[str, Any] = {"params": [{"alpha": float(alpha)} for alpha in alphas]}
     results["param_alpha"] = np.ma.array(alphas, mask=False)
     for name, values in (("fit_time", fit_times), ("score_time", score_times)):
         results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=0), values.std(axis=0)
@@ -101,12 +125,12 @@ def _cv_results(alphas, figures):
     return results
 
 
-def standard_errors(results, n_splits):
+def standard_errors(results: Mapping[str, Any], n_splits: int) -> Floats:
     """Standard errors of the mean scores: std / sqrt(n_splits - 1), 0 for a single split."""
     return results["std_test_score"] / np.sqrt(max(n_splits - 1, 1))
 
 
-def _select(results, n_splits):
+def _select(results: Mapping[str, Any], n_splits: int) -> tuple[int, int]:
     """Indices of the best alpha, the largest of equals, and of the largest within one error."""
     mean = results["mean_test_score"]
     best = len(mean) - 1 - int(np.argmax(mean[::-1]))
@@ -114,10 +138,23 @@ def _select(results, n_splits):
     return best, int(np.flatnonzero(mean >= mean[best] - error)[-1])
 
 
-class _AlphaByCV:
+class _AlphaByCV(BaseRegularizedMLP):
     """What the two estimators share: a path for each fold, a path for all rows, a choice."""
 
-    def fit(self, X, y, sample_weight=None, **params):
+    _estimator: ClassVar[type[Single]]
+    alpha_: float
+    alpha_min_: float
+    alpha_1se_: float
+    alphas_: Floats
+    cv_results_: dict[str, Any]
+    best_index_: int
+    best_score_: float
+    n_splits_: int
+    n_nonzero_path_: Ints
+
+    def fit(  # type: ignore[override]
+        self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
         """Choose alpha by cross-validation and fit the network on all rows.
 
         Parameters
@@ -132,7 +169,7 @@ class _AlphaByCV:
 
         Returns
         -------
-        self : object
+        Self
             The fitted estimator.
 
         Raises
@@ -140,6 +177,8 @@ class _AlphaByCV:
         ValueError
             A parameter or the data is outside its range, or the loss stopped being finite; the
             estimator is then left as it was.
+        TypeError
+            `params` holds something else than ``groups``, without metadata routing.
 
         Warns
         -----
@@ -155,7 +194,7 @@ class _AlphaByCV:
             warn_if_unfinished(walk, self.path_)
         return self
 
-    def _splits(self, X, y, params):
+    def _splits(self, X: Any, y: Any, params: dict[str, Any]) -> list[tuple[Ints, Ints]]:
         if get_config()["enable_metadata_routing"]:
             params = process_routing(self, "fit", **params).splitter.split
         elif unknown := sorted(set(params) - {"groups"}):
@@ -166,7 +205,7 @@ class _AlphaByCV:
         cv = check_cv(self.cv, y, classifier=hasattr(self, "class_weight"))
         return list(cv.split(X, y, **params))
 
-    def _single(self, seed):
+    def _single(self, seed: int) -> Single:
         """The estimator of one alpha with these parameters, as if it had seen this data."""
         single = self._estimator()
         names = single.get_params(deep=False)
@@ -179,7 +218,9 @@ class _AlphaByCV:
         return single
 
     @with_callbacks
-    def _choose(self, X, y, sample_weight, splits):
+    def _choose(
+        self, X: Any, y: Any, sample_weight: Floats | None, splits: Sequence[tuple[Ints, Ints]]
+    ) -> Walk:
         """Follow all paths, choose, and finish there; returns the walk on all rows."""
         rng = check_random_state(self.random_state)
         seeds = rng.randint(2**31 - 1, size=len(splits) + 1).tolist()
@@ -202,7 +243,7 @@ class _AlphaByCV:
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
         return walk
 
-    def _report_choice(self, figures):
+    def _report_choice(self, figures: Floats) -> None:
         """Set the attributes that say what was chosen and why."""
         self.n_splits_, self.alphas_ = len(figures), self.path_.alphas
         self.cv_results_ = _cv_results(self.alphas_, figures)
@@ -213,7 +254,7 @@ class _AlphaByCV:
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
         self.n_nonzero_path_ = self.path_.n_nonzero
 
-    def _finish(self, walk):
+    def _finish(self, walk: Walk) -> None:
         """Small steps at the chosen alpha, or without the sparse penalty on the support."""
         estimator, problem, index = copy.copy(walk.estimator), walk.problem, self.best_index_
         coefs = self.path_.coefs[index]
@@ -232,11 +273,11 @@ class _AlphaByCV:
             problem.compact(theta)
             if stage == self.refit:
                 break
-        vars(self).update(fitted_attributes(problem, walk.targets, result, history))
+        self.__dict__.update(fitted_attributes(problem, walk.targets, result, history))
         if result.interrupted:
             raise KeyboardInterrupt
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Where parameters of `fit` go: ``sample_weight`` here, others to the splitter.
 
         Returns
@@ -248,10 +289,10 @@ class _AlphaByCV:
         return router.add(splitter=check_cv(self.cv), method_mapping=split)
 
 
-def _relaxed(penalty, W):
+def _relaxed(penalty: Penalty | None, W: Any) -> OnSupport:
     """The l2 part of a penalty, on the support of W."""
     terms = None if penalty is None else penalty.majorize(W).terms(W.shape)
-    return OnSupport(0.0 if terms is None else terms.l2, W != 0)
+    return OnSupport(0.0 if terms is None else terms.l2, W != 0)  # type: ignore[arg-type]
 
 
 class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
@@ -291,15 +332,19 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
         Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1
         unless in a `joblib.parallel_config` context, -1 all processors.
 
-    activation, penalty, l1_ratio, feature_groups, alpha_scaling, class_weight :
-        As in `RegularizedMLPClassifier`, except that the default penalty is "l1".
+    activation, penalty, l1_ratio, feature_groups : as in RegularizedMLPClassifier
+        The default penalty is "l1".
 
-    solver, batch_size, learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon :
-        As in `RegularizedMLPClassifier`, but with learning_rate_init 1e-2 by default. At
-        each alpha of a path the rate falls to a tenth, in the end at the chosen one to zero.
+    alpha_scaling, class_weight : as in RegularizedMLPClassifier
 
-    max_iter, max_fun, tol, shuffle, random_state, verbose :
-        As in `regularization_path`: for "adam" and "sgd", max_iter epochs are spread over a path.
+    solver, batch_size, learning_rate_init : as in RegularizedMLPClassifier
+        The default of learning_rate_init is 1e-2. At each alpha of a path the rate falls to a
+        tenth, in the end at the chosen one to zero.
+
+    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPClassifier
+
+    max_iter, max_fun, tol, shuffle, random_state, verbose : as in regularization_path
+        For "adam" and "sgd", max_iter epochs are spread over a path.
 
     Attributes
     ----------
@@ -328,8 +373,15 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
     n_nonzero_path_ : ndarray of shape (n_alphas,)
         Non-zero weights along it.
 
-    coefs_, intercepts_, classes_, loss_, objective_, stationarity_ and others :
-        Those of `RegularizedMLPClassifier`, for the final network.
+    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPClassifier
+    classes_, n_features_in_, feature_names_in_ : as in RegularizedMLPClassifier
+    loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPClassifier
+    loss_curve_, objective_curve_ : as in RegularizedMLPClassifier
+    validation_scores_, best_validation_score_ : as in RegularizedMLPClassifier
+    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPClassifier
+    feature_importances_ : as in RegularizedMLPClassifier
+        Those of the final network, the curves of its last small steps. There are no validation
+        scores: the two are None.
 
     See Also
     --------
@@ -357,39 +409,40 @@ class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):
     """
 
     _estimator = RegularizedMLPClassifier
+    path_: RegularizationPath[RegularizedMLPClassifier]
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        alphas=50,
-        eps=1e-3,
-        cv=None,
-        scoring="loss",
-        selection="min",
-        refit="full",
-        n_jobs=None,
-        activation="relu",
-        penalty="l1",
-        l1_ratio=0.5,
-        feature_groups=None,
-        alpha_scaling="mean",
-        class_weight=None,
-        solver="auto",
-        batch_size="auto",
-        learning_rate_init=1e-2,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        max_iter=200,
-        max_fun=15000,
-        tol=1e-4,
-        shuffle=True,
-        random_state=None,
-        verbose=0,
-    ):
+        alphas: int | Numbers = 50,
+        eps: float = 1e-3,
+        cv: CrossValidator | None = None,
+        scoring: str | Scorer = "loss",
+        selection: str = "min",
+        refit: str = "full",
+        n_jobs: int | None = None,
+        activation: str = "relu",
+        penalty: str | Penalty | None = "l1",
+        l1_ratio: float = 0.5,
+        feature_groups: ArrayLike | None = None,
+        alpha_scaling: str = "mean",
+        class_weight: Mapping[Any, float] | str | None = None,
+        solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 1e-2,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        tol: float = 1e-4,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.alphas = alphas
         self.eps = eps
@@ -432,8 +485,7 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
     hidden_layer_sizes : tuple of int, default=(100,)
         Units of each hidden layer; ``()`` is the penalised linear model.
 
-    loss, quantile, huber_delta :
-        As in `RegularizedMLPRegressor`.
+    loss, quantile, huber_delta : as in RegularizedMLPRegressor
 
     alphas : int or array-like of shape (n_alphas,), default=50
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
@@ -460,15 +512,19 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
         Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1
         unless in a `joblib.parallel_config` context, -1 all processors.
 
-    activation, penalty, l1_ratio, feature_groups, alpha_scaling :
-        As in `RegularizedMLPRegressor`, except that the default penalty is "l1".
+    activation, penalty, l1_ratio, feature_groups : as in RegularizedMLPRegressor
+        The default penalty is "l1".
 
-    solver, batch_size, learning_rate_init, momentum, nesterovs_momentum, beta_1, beta_2, epsilon :
-        As in `RegularizedMLPRegressor`, but with learning_rate_init 1e-2 by default. At
-        each alpha of a path the rate falls to a tenth, in the end at the chosen one to zero.
+    alpha_scaling : as in RegularizedMLPRegressor
 
-    max_iter, max_fun, tol, shuffle, random_state, verbose :
-        As in `regularization_path`: for "adam" and "sgd", max_iter epochs are spread over a path.
+    solver, batch_size, learning_rate_init : as in RegularizedMLPRegressor
+        The default of learning_rate_init is 1e-2. At each alpha of a path the rate falls to a
+        tenth, in the end at the chosen one to zero.
+
+    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
+
+    max_iter, max_fun, tol, shuffle, random_state, verbose : as in regularization_path
+        For "adam" and "sgd", max_iter epochs are spread over a path.
 
     Attributes
     ----------
@@ -497,8 +553,15 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
     n_nonzero_path_ : ndarray of shape (n_alphas,)
         Non-zero weights along it.
 
-    coefs_, intercepts_, loss_, objective_, stationarity_ and others :
-        Those of `RegularizedMLPRegressor`, for the final network.
+    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPRegressor
+    n_features_in_, feature_names_in_ : as in RegularizedMLPRegressor
+    loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPRegressor
+    loss_curve_, objective_curve_ : as in RegularizedMLPRegressor
+    validation_scores_, best_validation_score_ : as in RegularizedMLPRegressor
+    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPRegressor
+    feature_importances_ : as in RegularizedMLPRegressor
+        Those of the final network, the curves of its last small steps. There are no validation
+        scores: the two are None.
 
     See Also
     --------
@@ -524,41 +587,42 @@ class RegularizedMLPRegressorCV(_AlphaByCV, MLPRegression):
     """
 
     _estimator = RegularizedMLPRegressor
+    path_: RegularizationPath[RegularizedMLPRegressor]
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        loss="squared_error",
-        quantile=0.5,
-        huber_delta=1.35,
-        alphas=50,
-        eps=1e-3,
-        cv=None,
-        scoring="loss",
-        selection="min",
-        refit="full",
-        n_jobs=None,
-        activation="relu",
-        penalty="l1",
-        l1_ratio=0.5,
-        feature_groups=None,
-        alpha_scaling="mean",
-        solver="auto",
-        batch_size="auto",
-        learning_rate_init=1e-2,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        max_iter=200,
-        max_fun=15000,
-        tol=1e-4,
-        shuffle=True,
-        random_state=None,
-        verbose=0,
-    ):
+        loss: str = "squared_error",
+        quantile: float = 0.5,
+        huber_delta: float = 1.35,
+        alphas: int | Numbers = 50,
+        eps: float = 1e-3,
+        cv: CrossValidator | None = None,
+        scoring: str | Scorer = "loss",
+        selection: str = "min",
+        refit: str = "full",
+        n_jobs: int | None = None,
+        activation: str = "relu",
+        penalty: str | Penalty | None = "l1",
+        l1_ratio: float = 0.5,
+        feature_groups: ArrayLike | None = None,
+        alpha_scaling: str = "mean",
+        solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 1e-2,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        tol: float = 1e-4,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.loss = loss
         self.quantile = quantile

@@ -1,10 +1,22 @@
 """The public estimators of one alpha."""
 
-import numpy as np
-from sklearn.utils.metaestimators import available_if
+from __future__ import annotations
 
-from skreg_mlp._base import _offers_partial_fit
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from skreg_mlp._base import stochastic_only
 from skreg_mlp._tasks import MLPClassification, MLPRegression
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from skreg_mlp._typing import Numbers, Rows, Scorer
+    from skreg_mlp.penalties import Penalty
 
 
 class RegularizedMLPClassifier(MLPClassification):
@@ -100,7 +112,7 @@ class RegularizedMLPClassifier(MLPClassification):
         the validation score when stopping early) that counts as progress, for targets of unit
         spread.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Patience: epochs without progress before the final small steps.
 
     early_stopping : bool, default=False
@@ -219,37 +231,37 @@ class RegularizedMLPClassifier(MLPClassification):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        activation="relu",
-        penalty="l2",
-        alpha=1e-4,
-        l1_ratio=0.5,
-        feature_groups=None,
-        alpha_scaling="mean",
-        class_weight=None,
-        solver="auto",
-        batch_size="auto",
-        learning_rate="cosine",
-        learning_rate_init=1e-3,
-        power_t=0.5,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        max_iter=200,
-        max_fun=15000,
-        tol=1e-4,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        scoring="loss",
-        shuffle=True,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        activation: str = "relu",
+        penalty: str | Penalty | None = "l2",
+        alpha: float | Numbers = 1e-4,
+        l1_ratio: float = 0.5,
+        feature_groups: ArrayLike | None = None,
+        alpha_scaling: str = "mean",
+        class_weight: Mapping[Any, float] | str | None = None,
+        solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: str = "cosine",
+        learning_rate_init: float = 1e-3,
+        power_t: float = 0.5,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        tol: float = 1e-4,
+        n_iter_no_change: float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: str | Scorer = "loss",
+        shuffle: bool = True,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.penalty = penalty
@@ -280,8 +292,14 @@ class RegularizedMLPClassifier(MLPClassification):
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(_offers_partial_fit)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    @stochastic_only
+    def partial_fit(
+        self,
+        X: Rows,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
         """Update the model by one epoch of proximal steps over the given rows.
 
         The step is ``learning_rate_init``, without a schedule; the weights of the loss are relative
@@ -297,7 +315,7 @@ class RegularizedMLPClassifier(MLPClassification):
 
         Returns
         -------
-        self : object
+        Self
             The updated estimator.
 
         Raises
@@ -423,7 +441,7 @@ class RegularizedMLPRegressor(MLPRegression):
         the validation score when stopping early) that counts as progress, for targets of unit
         spread.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Patience: epochs without progress before the final small steps.
 
     early_stopping : bool, default=False
@@ -537,39 +555,39 @@ class RegularizedMLPRegressor(MLPRegression):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        loss="squared_error",
-        quantile=0.5,
-        huber_delta=1.35,
-        activation="relu",
-        penalty="l2",
-        alpha=1e-4,
-        l1_ratio=0.5,
-        feature_groups=None,
-        alpha_scaling="mean",
-        solver="auto",
-        batch_size="auto",
-        learning_rate="cosine",
-        learning_rate_init=1e-3,
-        power_t=0.5,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        max_iter=200,
-        max_fun=15000,
-        tol=1e-4,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        scoring="loss",
-        shuffle=True,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        loss: str = "squared_error",
+        quantile: float = 0.5,
+        huber_delta: float = 1.35,
+        activation: str = "relu",
+        penalty: str | Penalty | None = "l2",
+        alpha: float | Numbers = 1e-4,
+        l1_ratio: float = 0.5,
+        feature_groups: ArrayLike | None = None,
+        alpha_scaling: str = "mean",
+        solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: str = "cosine",
+        learning_rate_init: float = 1e-3,
+        power_t: float = 0.5,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        tol: float = 1e-4,
+        n_iter_no_change: float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: str | Scorer = "loss",
+        shuffle: bool = True,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.loss = loss
         self.quantile = quantile
@@ -602,8 +620,8 @@ class RegularizedMLPRegressor(MLPRegression):
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(_offers_partial_fit)
-    def partial_fit(self, X, y, sample_weight=None):
+    @stochastic_only
+    def partial_fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Update the model by one epoch of proximal steps over the given rows.
 
         The step is ``learning_rate_init``, without a schedule; the weights of the loss are relative
@@ -617,7 +635,7 @@ class RegularizedMLPRegressor(MLPRegression):
 
         Returns
         -------
-        self : object
+        Self
             The updated estimator.
 
         Raises
@@ -628,3 +646,7 @@ class RegularizedMLPRegressor(MLPRegression):
             With ``solver="lbfgs"``, which has no partial_fit.
         """
         return self._partial_fit(X, y, sample_weight)
+
+
+Single: TypeAlias = RegularizedMLPClassifier | RegularizedMLPRegressor
+SingleT = TypeVar("SingleT", bound=Single)

@@ -1,8 +1,11 @@
 """The regularisation path: one network followed from dense to empty while alpha rises."""
 
+from __future__ import annotations
+
 import copy
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 from sklearn.base import clone
@@ -11,13 +14,22 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg_mlp import _validation
 from skreg_mlp._alphas import alpha_grid, check_single, layer_alphas
 from skreg_mlp._callbacks import print_line, with_callbacks
+from skreg_mlp._estimators import SingleT
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._setup import solver_name
 from skreg_mlp._walk import Walk
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from skreg_mlp._alphas import Grid
+    from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
+
 
 @dataclass(frozen=True)
-class RegularizationPath:
+class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
     """Networks along the strength of the penalty, from the smallest alpha to an empty network.
 
     Attributes
@@ -38,24 +50,41 @@ class RegularizationPath:
         Scores on the validation data, higher is better; minus the loss by default.
     feature_names : ndarray of shape (n_features,) or None
         Names of the columns, where X has string names for all of them.
+
+    See Also
+    --------
+    regularization_path : Follows a network, and returns this.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg_mlp import RegularizedMLPClassifier, regularization_path
+    >>> X, y = load_iris(return_X_y=True)
+    >>> lasso = RegularizedMLPClassifier((), penalty="group_l1", max_iter=1000)
+    >>> path = regularization_path(lasso, StandardScaler().fit_transform(X), y, alphas=5, eps=0.01)
+    >>> path
+    RegularizationPath(5 alphas from 0.00323 to 0.323: 12 to 0 weights, 4 to 0 features)
+    >>> path.selected_features[3]
+    array([False,  True,  True,  True])
     """
 
-    alphas: np.ndarray
-    coefs: list
-    intercepts: list
-    objective: np.ndarray
-    loss: np.ndarray
-    stationarity: np.ndarray
-    n_nonzero: np.ndarray
-    selected_features: np.ndarray
-    validation_scores: np.ndarray | None
-    feature_names: np.ndarray | None
-    _template: object
+    alphas: Floats
+    coefs: list[list[Floats]]
+    intercepts: list[list[Floats]]
+    objective: Floats
+    loss: Floats
+    stationarity: Floats
+    n_nonzero: Ints
+    selected_features: Mask
+    validation_scores: Floats | None
+    feature_names: Array | None
+    _template: SingleT
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.alphas)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         counts = self.selected_features.sum(axis=1)
         return (
             f"RegularizationPath({len(self)} alphas from {self.alphas[0]:.3g} to "
@@ -63,7 +92,7 @@ class RegularizationPath:
             f"{counts[0]} to {counts[-1]} features)"
         )
 
-    def first_within(self, max_features):
+    def first_within(self, max_features: int) -> int:
         """Index of the first network on the path with at most `max_features` selected features.
 
         Parameters
@@ -87,7 +116,7 @@ class RegularizationPath:
             )
         return int(within[0])
 
-    def estimator(self, index):
+    def estimator(self, index: int) -> SingleT:
         """The network at ``alphas[index]``, as a fitted estimator.
 
         Parameters
@@ -97,6 +126,12 @@ class RegularizationPath:
         Returns
         -------
         RegularizedMLPClassifier or RegularizedMLPRegressor
+            It shares its weights with the path.
+
+        Raises
+        ------
+        IndexError
+            There is no such alpha.
         """
         fitted = copy.copy(self._template)
         fitted.alpha = layer_alphas(fitted, self.alphas[index])
@@ -107,7 +142,7 @@ class RegularizationPath:
 
 
 @with_callbacks
-def trace(estimator, walk, grid):
+def trace(estimator: SingleT, walk: Walk, grid: Grid) -> RegularizationPath[SingleT]:
     """`RegularizationPath` of a validated estimator, ready to walk along a grid."""
     points = []
     for alpha in walk.follow(grid, certify=True):
@@ -115,11 +150,11 @@ def trace(estimator, walk, grid):
         points.append((alpha, walk.attributes(), score))
         if estimator.verbose:
             _report(points[-1], len(points), grid.n_planned)
-    vars(estimator).update(points[-1][1])
+    estimator.__dict__.update(points[-1][1])
     return _collect(points, estimator)
 
 
-def _collect(points, template):
+def _collect(points: list[tuple[Any, ...]], template: SingleT) -> RegularizationPath[SingleT]:
     alphas, networks, scores = zip(*points)
     coefs = [network["coefs_"] for network in networks]
     return RegularizationPath(
@@ -137,7 +172,7 @@ def _collect(points, template):
     )
 
 
-def _report(point, done, n_alphas):
+def _report(point: tuple[Any, ...], done: int, n_alphas: int) -> None:
     """Print one line for the network at one alpha."""
     alpha, network, score = point
     label = f"alpha {done:>{len(str(n_alphas))}}/{n_alphas} {alpha:9.3e}"
@@ -145,17 +180,17 @@ def _report(point, done, n_alphas):
 
 
 def regularization_path(
-    estimator,
-    X,
-    y,
+    estimator: SingleT,
+    X: Rows,
+    y: ArrayLike,
     *,
-    alphas=100,
-    eps=1e-3,
-    sample_weight=None,
-    X_val=None,
-    y_val=None,
-    sample_weight_val=None,
-):
+    alphas: int | Numbers = 100,
+    eps: float = 1e-3,
+    sample_weight: ArrayLike | None = None,
+    X_val: Rows | None = None,
+    y_val: ArrayLike | None = None,
+    sample_weight_val: ArrayLike | None = None,
+) -> RegularizationPath[SingleT]:
     """Follow a network from dense to empty while the strength of its penalty rises.
 
     The network is trained at the smallest alpha and warm-started upwards: from zero weights no
@@ -189,6 +224,8 @@ def regularization_path(
 
     Raises
     ------
+    TypeError
+        `estimator` is of another class.
     ValueError
         A parameter or the data is outside its range, no grid is known for the penalty, or the loss
         stopped being finite.
@@ -237,7 +274,7 @@ def regularization_path(
     return path
 
 
-def warn_if_unfinished(walk, path):
+def warn_if_unfinished(walk: Walk, path: RegularizationPath[Any]) -> None:
     """Warn where lbfgs, which certifies its answers, left alphas above its tolerance."""
     estimator, above = walk.estimator, path.stationarity > walk.estimator.tol
     if above.any() and solver_name(estimator, walk.problem) == "lbfgs":

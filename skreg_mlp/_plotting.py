@@ -4,7 +4,10 @@ matplotlib is imported by `plot` only. The colours are those of Okabe and Ito (2
 universal design, which readers with any kind of colour vision tell apart.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.isotonic import isotonic_regression
@@ -12,6 +15,24 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._cross_validation import standard_errors
 from skreg_mlp._network import dense, reaching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
+    from matplotlib.text import Annotation
+    from sklearn.base import BaseEstimator
+    from typing_extensions import Self
+
+    from skreg_mlp._cross_validation import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
+    from skreg_mlp._estimators import Single
+    from skreg_mlp._path import RegularizationPath
+    from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Scorer
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9", "#000000")
@@ -24,7 +45,9 @@ CV_ESTIMATORS = "a fitted RegularizedMLPClassifierCV or RegularizedMLPRegressorC
 
 
 # -- what the displays share -------------------------------------------------------------------
-def _check_offers(estimator, display, attributes, needed):
+def _check_offers(
+    estimator: BaseEstimator, display: type[_Display], attributes: Iterable[str], needed: str
+) -> None:
     """Refuse an estimator that is not fitted or lacks one of `attributes`."""
     check_is_fitted(estimator)
     missing = [name for name in attributes if not hasattr(estimator, name)]
@@ -35,20 +58,24 @@ def _check_offers(estimator, display, attributes, needed):
         )
 
 
-def _check_names(names, n_expected, parameter, default):
+def _check_names(
+    names: Iterable[object] | None, n_expected: int, parameter: str, default: Iterable[object]
+) -> list[str]:
     """`names` as strings, one for each of `n_expected`; `default` where they are None."""
-    names = [str(name) for name in (default if names is None else names)]
-    if len(names) != n_expected:
-        raise ValueError(f"{parameter} has {len(names)} entries, but {n_expected} are needed.")
-    return names
+    texts = [str(name) for name in (default if names is None else names)]
+    if len(texts) != n_expected:
+        raise ValueError(f"{parameter} has {len(texts)} entries, but {n_expected} are needed.")
+    return texts
 
 
-def _feature_names(names, estimator, n_features):
+def _feature_names(
+    names: Iterable[object] | None, estimator: BaseEstimator | None, n_features: int
+) -> list[str]:
     default = getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(n_features)])
     return _check_names(names, n_features, "feature_names", default)
 
 
-def _short(name):
+def _short(name: str) -> str:
     """`name` on one line, with its middle left out where it is long: both ends tell names apart."""
     name = " ".join(name.split())
     if len(name) <= LONGEST_NAME:
@@ -57,13 +84,13 @@ def _short(name):
     return f"{name[: LONGEST_NAME - tail - 1]}…{name[-tail:]}"
 
 
-def _points(ax):
+def _points(ax: Any) -> Floats:
     """Width and height of `ax` in points, after the layout of its figure."""
     ax.figure.canvas.figure.draw_without_rendering()
     return np.array([ax.bbox.width, ax.bbox.height]) * 72 / ax.figure.dpi
 
 
-def _widest(texts, ax):
+def _widest(texts: Iterable[Annotation], ax: Any) -> float:
     """Width in points of the widest of `texts`, annotations, without their lines."""
     from matplotlib.text import Text
 
@@ -71,14 +98,14 @@ def _widest(texts, ax):
     return max(widths, default=0) * 72 / ax.figure.dpi
 
 
-def _alpha_axis(ax, alphas, counts, label):
+def _alpha_axis(ax: Any, alphas: Floats, counts: Array, label: str) -> None:
     """alpha on a log axis, and `counts` along the top where there is room for them."""
     ax.set_xscale("log", nonpositive="mask")
     ax.set_xlabel("alpha")
     shown = np.flatnonzero(alphas > 0)
     position = np.log(alphas[shown])
     step = np.ptp(position) / max(1, ax.bbox.width * 72 / ax.figure.dpi // TICK_WIDTH)
-    ticks = []
+    ticks: list[Any] = []
     for k, at in zip(shown, position):
         if not ticks or at - np.log(alphas[ticks[-1]]) >= step:
             ticks.append(k)
@@ -88,9 +115,9 @@ def _alpha_axis(ax, alphas, counts, label):
     top.set_xlabel(label)
 
 
-def _mark_alphas(ax, marks, place="best"):
+def _mark_alphas(ax: Any, marks: Iterable[tuple[str, float | None]], place: str = "best") -> None:
     """A vertical line at each alpha of `marks`, pairs of name and alpha, with all its names."""
-    names = {}
+    names: dict[float, list[str]] = {}
     for name, alpha in marks:
         if alpha is not None:
             names.setdefault(float(alpha), []).append(name)
@@ -102,7 +129,9 @@ def _mark_alphas(ax, marks, place="best"):
         ax.legend(loc=place, fontsize="small")
 
 
-def _label_starts(ax, room, x, y, names, colours):
+def _label_starts(
+    ax: Any, room: Floats, x: float, y: Floats, names: list[str], colours: list[str]
+) -> None:
     """Write each name to the left of the start (x, y) of its line, none over another.
 
     The heights solve least squares under a least distance of neighbours: isotonic regression.
@@ -131,7 +160,13 @@ def _label_starts(ax, room, x, y, names, colours):
 class _Display:
     """A dataclass of numbers, whose `_draw` draws them."""
 
-    def plot(self, ax=None):
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def _draw(self, ax: Any) -> None:
+        raise NotImplementedError
+
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the display.
 
         Parameters
@@ -141,7 +176,13 @@ class _Display:
 
         Returns
         -------
-        self
+        Self
+            With the attributes of the class set.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
         """
         try:
             import matplotlib.pyplot as plt
@@ -151,7 +192,8 @@ class _Display:
             ) from error
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        figure: Any = ax.figure
+        self.ax_, self.figure_ = ax, figure
         self._draw(ax)
         return self
 
@@ -171,6 +213,7 @@ class RegularizationPathDisplay(_Display):
         Increasing. An alpha of zero has no place on the log axis and is not drawn.
 
     weights : ndarray of shape (n_alphas, n_features)
+        What is drawn, in the units of the weights.
 
     n_selected : ndarray of shape (n_alphas,)
         Number of selected features.
@@ -202,15 +245,22 @@ class RegularizationPathDisplay(_Display):
     2
     """
 
-    alphas: np.ndarray
-    weights: np.ndarray
-    n_selected: np.ndarray
-    feature_names: list
+    alphas: Floats
+    weights: Floats
+    n_selected: Ints
+    feature_names: Sequence[str]
     weight_name: str
     alpha: float | None = None
 
     @classmethod
-    def from_path(cls, path, *, feature_names=None, alpha=None, ax=None):
+    def from_path(
+        cls,
+        path: RegularizationPath[Any],
+        *,
+        feature_names: Iterable[str] | None = None,
+        alpha: float | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw what `regularization_path` returned.
 
         Parameters
@@ -225,6 +275,11 @@ class RegularizationPathDisplay(_Display):
         Returns
         -------
         RegularizationPathDisplay
+
+        Raises
+        ------
+        ValueError
+            Not one of `feature_names` for each feature.
         """
         first = [dense(coefs[0]) for coefs in path.coefs]
         names = path.feature_names if feature_names is None else feature_names
@@ -244,7 +299,13 @@ class RegularizationPathDisplay(_Display):
         ).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, *, feature_names=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: RegularizedMLPClassifierCV | RegularizedMLPRegressorCV,
+        *,
+        feature_names: Iterable[str] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the path of a fitted CV estimator, with the alpha that it chose.
 
         Parameters
@@ -257,14 +318,23 @@ class RegularizationPathDisplay(_Display):
         Returns
         -------
         RegularizationPathDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
+        ValueError
+            Not one of `feature_names` for each feature.
         """
         _check_offers(estimator, cls, ("path_", "alpha_"), CV_ESTIMATORS)
         path = estimator.path_
         names = _feature_names(feature_names, estimator, path.coefs[0][0].shape[0])
         return cls.from_path(path, feature_names=names, alpha=estimator.alpha_, ax=ax)
 
-    def _draw(self, ax):
-        self.lines_ = ax.plot(self.alphas, self.weights, color=GREY, linewidth=0.7)
+    def _draw(self, ax: Any) -> None:
+        self.lines_: list[Line2D] = ax.plot(self.alphas, self.weights, color=GREY, linewidth=0.7)
         ax.set_ylabel(self.weight_name)
         _alpha_axis(ax, self.alphas, self.n_selected, "Selected features")
         roomy = "upper" if self.weights.max() >= -self.weights.min() else "lower"
@@ -326,17 +396,22 @@ class AlphaSelectionDisplay(_Display):
     'alpha'
     """
 
-    alphas: np.ndarray
-    scores: np.ndarray
-    standard_errors: np.ndarray
-    n_nonzero: np.ndarray
+    alphas: Floats
+    scores: Floats
+    standard_errors: Floats
+    n_nonzero: Ints
     score_name: str
     alpha_min: float | None = None
     alpha_1se: float | None = None
     alpha: float | None = None
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(
+        cls,
+        estimator: RegularizedMLPClassifierCV | RegularizedMLPRegressorCV,
+        *,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the cross-validation of a fitted CV estimator; a loss is drawn as it is, positive.
 
         Parameters
@@ -347,6 +422,13 @@ class AlphaSelectionDisplay(_Display):
         Returns
         -------
         AlphaSelectionDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
         """
         _check_offers(estimator, cls, ("cv_results_", "alpha_1se_"), CV_ESTIMATORS)
         results, loss = estimator.cv_results_, _is_loss(estimator.scoring)
@@ -362,18 +444,20 @@ class AlphaSelectionDisplay(_Display):
             alpha=estimator.alpha_,
         ).plot(ax)
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> None:
         style = dict(fmt="o", markersize=4, color=BLUE, ecolor=GREY, elinewidth=1, capsize=2)
-        self.errorbar_ = ax.errorbar(self.alphas, self.scores, self.standard_errors, **style)
+        self.errorbar_: ErrorbarContainer = ax.errorbar(
+            self.alphas, self.scores, self.standard_errors, **style
+        )
         ax.set_ylabel(self.score_name)
-        self.limit_ = self._limit()
+        self.limit_: float | None = self._limit()
         if self.limit_ is not None:
             ax.axhline(self.limit_, color=GREY, linewidth=0.9, linestyle=":", zorder=0)
         _alpha_axis(ax, self.alphas, self.n_nonzero, "Non-zero weights")
         marks = [("best", self.alpha_min), ("1 SE", self.alpha_1se), ("chosen", self.alpha)]
         _mark_alphas(ax, marks)
 
-    def _limit(self):
+    def _limit(self) -> float | None:
         if self.alpha_min is None:
             return None
         best = np.argmin(np.abs(self.alphas - self.alpha_min))
@@ -421,15 +505,15 @@ class LossCurveDisplay(_Display):
     'Iteration'
     """
 
-    loss_curve: list
-    objective_curve: list
-    validation_scores: list | None = None
-    scoring: object = "loss"
+    loss_curve: Sequence[float]
+    objective_curve: Sequence[float]
+    validation_scores: Sequence[float] | None = None
+    scoring: str | Scorer = "loss"
     first: int = 1
     step_name: str = "Epoch"
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Single, *, ax: Axes | None = None) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -440,6 +524,13 @@ class LossCurveDisplay(_Display):
         Returns
         -------
         LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
         """
         needed = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
         _check_offers(estimator, cls, ("loss_curve_", "objective_curve_"), needed)
@@ -454,10 +545,12 @@ class LossCurveDisplay(_Display):
             step_name="Iteration" if full_batch else "Epoch",
         ).plot(ax)
 
-    def _draw(self, ax):
-        self.score_ax_ = ax
+    def _draw(self, ax: Any) -> None:
+        self.score_ax_: Axes = ax
 
-        def draw(on, first, curve, colour, style, label):
+        def draw(
+            on: Any, first: int, curve: Numbers, colour: str, style: str, label: str
+        ) -> list[Line2D]:
             marker = "o" if len(curve) == 1 else None
             steps = first + np.arange(len(curve))
             return on.plot(steps, curve, style, color=colour, marker=marker, label=label)
@@ -477,9 +570,13 @@ class LossCurveDisplay(_Display):
             scores = -scores if loss else scores
             handles += draw(self.score_ax_, 1, scores, GREEN, "-.", name)
             label = f"Best: {self.step_name.lower()} {best + 1}"
-            style = dict(marker="*", markersize=12, linestyle="none", color="#000000")
+            style: dict[str, Any] = dict(
+                marker="*", markersize=12, linestyle="none", color="#000000"
+            )
             handles += self.score_ax_.plot(best + 1, scores[best], label=label, **style)
-        place = "best" if self.score_ax_ is ax else "center right"  # "best" knows one axes only
+        place: Any = (
+            "best" if self.score_ax_ is ax else "center right"
+        )  # "best" knows one axes only
         self.score_ax_.legend(handles=handles, loc=place, fontsize="small")
 
 
@@ -519,15 +616,21 @@ class NetworkDisplay(_Display):
     '1 of 4 inputs'
     """
 
-    coefs: list
-    feature_names: list
-    output_names: list
+    coefs: Sequence[Floats]
+    feature_names: Sequence[str]
+    output_names: Sequence[str]
     max_units: int = 20
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, feature_names=None, class_names=None, max_units=20, ax=None
-    ):
+        cls,
+        estimator: Single,
+        *,
+        feature_names: Iterable[str] | None = None,
+        class_names: Iterable[str] | None = None,
+        max_units: int = 20,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the network of a fitted estimator.
 
         Parameters
@@ -545,6 +648,15 @@ class NetworkDisplay(_Display):
         Returns
         -------
         NetworkDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
+        ValueError
+            Not one of `feature_names` for each feature, or of `class_names` for each class.
         """
         needed = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
         _check_offers(estimator, cls, ("coefs_",), needed)
@@ -563,20 +675,20 @@ class NetworkDisplay(_Display):
             max_units=max_units,
         ).plot(ax)
 
-    def _draw(self, ax):
+    def _draw(self, ax: Any) -> None:
         used = _used(self.coefs)
         drawn = _largest(self.coefs, used, self.max_units)
         matrices = [W[np.ix_(a, b)] for W, a, b in zip(self.coefs, drawn, drawn[1:])]
         heights = [1 - position for position in _positions(matrices)]
         ax.set_axis_off()
         ax.set_title(_summary(used, drawn), fontsize="medium")
-        self.edges_ = _draw_edges(ax, matrices, heights)
+        self.edges_: LineCollection = _draw_edges(ax, matrices, heights)
         for layer, at in enumerate(heights):
             ax.scatter(np.full(len(at), layer), at, s=30, color="#000000", zorder=3)
         ax.set_ylim(0, 1)
         self._label(ax, drawn, heights)
 
-    def _label(self, ax, drawn, heights):
+    def _label(self, ax: Any, drawn: list[Any], heights: list[Floats]) -> None:
         """Names of the inputs on the left and of the outputs on the right, with room for both."""
         n_layers, room = len(self.coefs), _points(ax)
         n_rows = max(len(drawn[0]), len(drawn[-1]))
@@ -599,16 +711,16 @@ class NetworkDisplay(_Display):
 
 
 # -- what they draw ----------------------------------------------------------------------------
-def _is_loss(scoring):
+def _is_loss(scoring: str | Scorer) -> bool:
     return isinstance(scoring, str) and scoring == "loss"
 
 
-def _score_name(scoring):
+def _score_name(scoring: str | Scorer) -> str:
     name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
     return name.replace("_", " ")
 
 
-def _used(coefs):
+def _used(coefs: Sequence[Floats]) -> list[Mask]:
     """Masks of the nodes of each layer on a path from an input to an output, and all outputs."""
     reached = [np.ones(coefs[0].shape[0], dtype=bool)]
     for W in coefs:
@@ -617,9 +729,9 @@ def _used(coefs):
     return [a & b for a, b in zip(reached[:-1], alive[:-1])] + [alive[-1]]
 
 
-def _largest(coefs, used, max_units):
+def _largest(coefs: Sequence[Floats], used: list[Mask], max_units: int) -> list[Ints]:
     """Indices of the used nodes of each layer, of at most `max_units` those of largest norm."""
-    drawn = []
+    drawn: list[Ints] = []
     for layer, mask in enumerate(used):
         incoming = np.linalg.norm(coefs[layer - 1], axis=0) if layer else 0
         outgoing = np.linalg.norm(coefs[layer], axis=1) if layer < len(coefs) else 0
@@ -628,7 +740,7 @@ def _largest(coefs, used, max_units):
     return drawn
 
 
-def _positions(matrices, n_sweeps=4):
+def _positions(matrices: Sequence[Floats], n_sweeps: int = 4) -> list[Floats]:
     """Positions in (0, 1) of the nodes of each layer that make few lines cross.
 
     Each layer is sorted by the barycentres of its neighbours, from the outputs to the inputs and
@@ -636,9 +748,9 @@ def _positions(matrices, n_sweeps=4):
     """
     strengths = [np.abs(W) for W in matrices]
     sizes = [len(W) for W in strengths] + [strengths[-1].shape[1]]
-    positions = [(np.arange(size) + 0.5) / size for size in sizes]
+    positions: list[Floats] = [(np.arange(size) + 0.5) / size for size in sizes]
 
-    def sort(layer, weights, neighbours):
+    def sort(layer: int, weights: Floats, neighbours: Floats) -> None:
         total = weights.sum(axis=1)
         centre = np.where(total > 0, weights @ neighbours, positions[layer])
         centre = centre / np.where(total > 0, total, 1)
@@ -653,7 +765,7 @@ def _positions(matrices, n_sweeps=4):
     return positions
 
 
-def _summary(used, drawn):
+def _summary(used: list[Mask], drawn: list[Ints]) -> str:
     """How many inputs and units are left and, where not all of these are drawn, how many are."""
     counts = [f"{mask.sum()} of {mask.size}" for mask in used]
     text = f"{counts[0]} inputs"
@@ -668,7 +780,7 @@ def _summary(used, drawn):
     return f"{text}\n(drawn: the {', '.join(fewer)} of largest norm)" if fewer else text
 
 
-def _draw_edges(ax, matrices, heights):
+def _draw_edges(ax: Any, matrices: Sequence[Floats], heights: Sequence[Floats]) -> LineCollection:
     """One line per non-zero weight, the large ones on top, and a legend of the two signs."""
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D

@@ -1,6 +1,9 @@
 """Feature selection on top of the networks: selection that is stable, groups of one-hot columns."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import (
@@ -26,11 +29,20 @@ from skreg_mlp._cross_validation import run_subtask
 from skreg_mlp._network import selected_inputs
 from skreg_mlp._walk import Walk
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from skreg_mlp._estimators import Single
+    from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
+
 
 # --------------------------------------------------------------------------------------------
 # Bounds on false selections
 # --------------------------------------------------------------------------------------------
-def markov_factor(threshold):
+def markov_factor(threshold: float) -> float:
     """Largest P(F >= threshold) / p^2, where F is the share of the halves that select a feature.
 
     p is the mean of its probabilities to be selected on one half and on the other. With S the share
@@ -41,7 +53,7 @@ def markov_factor(threshold):
     return 1 / (2 * threshold - 1)
 
 
-def unimodal_factor(threshold, n_pairs, p):
+def unimodal_factor(threshold: float, n_pairs: int, p: float) -> float:
     """The same for a unimodal distribution of S on {0, 1 / n_pairs, ..., 1}; inf where unknown.
 
     With little mass above 0 the worst one mixes 0 with a uniform distribution from 0 to twice the
@@ -59,7 +71,7 @@ def unimodal_factor(threshold, n_pairs, p):
 # --------------------------------------------------------------------------------------------
 # One half of the rows
 # --------------------------------------------------------------------------------------------
-def _labels(y, classifier):
+def _labels(y: Array, classifier: bool) -> Ints:
     """Classes of the rows, each with a member for both halves, or one class for all of them."""
     if not classifier or (y.ndim == 2 and y.shape[1] > 1):
         return np.zeros(len(y), dtype=int)
@@ -72,7 +84,7 @@ def _labels(y, classifier):
     return labels.ravel()
 
 
-def _halves(labels, rng):
+def _halves(labels: Ints, rng: np.random.RandomState) -> tuple[Ints, Ints]:
     """Two disjoint random halves of all rows, which differ by one row at most in every class."""
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
@@ -80,7 +92,15 @@ def _halves(labels, rng):
 
 
 @with_callbacks
-def _first_within(estimator, X, y, sample_weight, max_features, alphas, eps):
+def _first_within(
+    estimator: Single,
+    X: Any,
+    y: Any,
+    sample_weight: Floats | None,
+    max_features: int,
+    alphas: int | Numbers,
+    eps: float,
+) -> Mask:
     """Selected features of the first network on a path that has at most `max_features`."""
     walk = Walk(estimator, X, y, sample_weight)
     if not walk.problem.sparse:
@@ -101,7 +121,16 @@ def _first_within(estimator, X, y, sample_weight, max_features, alphas, eps):
     return selected
 
 
-def _select(estimator, rows, X, y, sample_weight, max_features, alphas, eps):
+def _select(
+    estimator: Single,
+    rows: Ints,
+    X: Any,
+    y: Any,
+    sample_weight: Floats | None,
+    max_features: int | None,
+    alphas: int | Numbers,
+    eps: float,
+) -> Mask:
     """Mask of the features that `estimator` selects on `rows`."""
     data = X[rows], y[rows], None if sample_weight is None else sample_weight[rows]
     if max_features is None:
@@ -213,19 +242,24 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     0.89
     """
 
+    selection_frequencies_: Floats
+    n_selected_: float
+    n_features_in_: int
+    feature_names_in_: Array
+
     def __init__(
         self,
-        estimator,
+        estimator: Single,
         *,
-        max_features=None,
-        alphas=100,
-        eps=1e-3,
-        n_pairs=50,
-        threshold=0.75,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        max_features: int | None = None,
+        alphas: int | Numbers = 100,
+        eps: float = 1e-3,
+        n_pairs: int = 50,
+        threshold: float = 0.75,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.max_features = max_features
         self.alphas = alphas
@@ -236,7 +270,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Count how often each feature is selected.
 
         Parameters
@@ -249,11 +283,13 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
         Returns
         -------
-        self : object
+        Self
             The fitted selector.
 
         Raises
         ------
+        TypeError
+            ``estimator`` is of another class.
         ValueError
             A parameter or the data is outside its range, a class has a single member, or a path
             ends before `max_features` is reached.
@@ -269,7 +305,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             if self.max_features is not None:
                 single.set_params(early_stopping=False, warm_start=False)
             X, y, sample_weight = single._read(X, y, sample_weight, reset=True)
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             for name in ("n_features_in_", "feature_names_in_"):
                 if hasattr(single, name):
                     setattr(self, name, getattr(single, name))
@@ -280,12 +316,12 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             self.n_selected_ = float(np.sum(selected) / len(selected))
         return self
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         check_single(self.estimator)
         _validation.check_parameters(self)
         _validation.check_parameters(self.estimator)
 
-    def _check_shape(self, X):
+    def _check_shape(self, X: Any) -> None:
         n_samples, n_features = X.shape
         if n_samples < 2:
             raise ValueError(
@@ -298,7 +334,9 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             )
 
     @with_callbacks
-    def _select_on_halves(self, single, X, y, sample_weight):
+    def _select_on_halves(
+        self, single: Single, X: Any, y: Any, sample_weight: Floats | None
+    ) -> list[Mask]:
         """Masks of the features selected on each half, two after two."""
         rng = check_random_state(self.random_state)
         labels = _labels(y, is_classifier(single))
@@ -315,7 +353,9 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
         return selected
 
-    def expected_false_selections(self, threshold=None, assumption="none"):
+    def expected_false_selections(
+        self, threshold: float | None = None, assumption: str = "none"
+    ) -> float:
         """Bound on the expected number of features kept by chance.
 
         Parameters
@@ -331,6 +371,13 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Returns
         -------
         float
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            A parameter is outside its range.
         """
         check_is_fitted(self)
         threshold = self.threshold if threshold is None else threshold
@@ -343,15 +390,16 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         return float(factor * q**2 / n_features)
 
     @property
-    def expected_false_selections_(self):
+    def expected_false_selections_(self) -> float:
+        """Bound of `expected_false_selections` at ``threshold``, without assumptions."""
         return self.expected_false_selections()
 
-    def _get_support_mask(self):
+    def _get_support_mask(self) -> Mask:
         check_is_fitted(self)
         _validation.check_values(threshold=self.threshold)
         return self.selection_frequencies_ >= self.threshold
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
@@ -361,8 +409,8 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 # --------------------------------------------------------------------------------------------
 # Groups of one-hot columns
 # --------------------------------------------------------------------------------------------
-def one_hot_groups(transformer):
-    """Labels that keep the one-hot columns of each category together.
+def one_hot_groups(transformer: ColumnTransformer | OneHotEncoder | Pipeline) -> Ints:
+    """Label the columns so that the one-hot columns of each category stay together.
 
     Give them as ``feature_groups`` to a network with a group penalty: the columns of a category
     are then selected, or dropped, as a whole.
@@ -417,7 +465,7 @@ def one_hot_groups(transformer):
     return np.unique(groups, return_inverse=True)[1]
 
 
-def _groups(transformer):
+def _groups(transformer: Any) -> Ints | None:
     """For each output column the first one of its group; None where no encoder is inside."""
     if isinstance(transformer, OneHotEncoder):
         named = copy.copy(transformer).set_params(feature_name_combiner=lambda name, category: name)
@@ -429,13 +477,13 @@ def _groups(transformer):
     return None
 
 
-def _firsts(labels):
+def _firsts(labels: Array) -> Ints:
     """For each entry the index of the first one that equals it."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return first[inverse]
 
 
-def _groups_of_columns(transformer):
+def _groups_of_columns(transformer: ColumnTransformer) -> Ints:
     spans = transformer.output_indices_
     groups = np.arange(max((span.stop for span in spans.values()), default=0))
     for name, part, _ in transformer.transformers_:
@@ -446,7 +494,7 @@ def _groups_of_columns(transformer):
     return groups
 
 
-def _groups_of_steps(pipeline):
+def _groups_of_steps(pipeline: Pipeline) -> Ints | None:
     groups = None
     for name, step in pipeline.steps:
         if groups is None:
@@ -462,7 +510,7 @@ def _groups_of_steps(pipeline):
     return groups
 
 
-def _keeps_columns(step):
+def _keeps_columns(step: Any) -> bool:
     if isinstance(step, FunctionTransformer):
         return step.func is None or step.feature_names_out == "one-to-one"
     return step in (None, "passthrough") or isinstance(step, OneToOneFeatureMixin)

@@ -1,7 +1,7 @@
 """Names become objects, once: constructor parameters and encoded targets into a `Problem`."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,10 @@ class Targets(NamedTuple):
     """Encoded y: what the loss reads, and what must be remembered to decode predictions."""
 
     values: np.ndarray
-    loss: object
+    loss: Any
     n_outputs: int
     out_activation: str
-    classes: np.ndarray | None = None
+    classes: Any = None  # an array, or None: regression
     spread: np.ndarray | float = 1.0  # of each output, in units of the raw scores
     loss_unit: float = 1.0  # by which the loss exceeds that of targets of unit spread
 

@@ -1,5 +1,9 @@
 """What a task, classification or regression, makes of y and of the scores of the last layer."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import column_or_1d
@@ -10,14 +14,22 @@ from skreg_mlp._base import BaseRegularizedMLP
 from skreg_mlp._losses import BinaryLogLoss, MultinomialLogLoss, regression_loss, units
 from skreg_mlp._setup import Targets
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from skreg_mlp._typing import Array, Floats, Ints, Rows
+
 
 class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
     """Labels, class weights and predictions of a classifier."""
 
+    classes_: Array
     _y_numeric = False
 
     # -- labels ---------------------------------------------------------------------------------
-    def _encode(self, y, weight, classes=None):
+    def _encode(self, y: Any, weight: Floats | None, classes: ArrayLike | None = None) -> Targets:
         y = y.toarray() if hasattr(y, "toarray") else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -49,7 +61,7 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
             return Targets(values, BinaryLogLoss(), 1, "logistic", classes)
         return Targets(codes, MultinomialLogLoss(len(classes)), len(classes), "softmax", classes)
 
-    def _encode_labels(self, y, classes):
+    def _encode_labels(self, y: Array, classes: Any) -> Targets:
         """Multilabel: one column of 0 and 1 per label."""
         columns = np.arange(y.shape[1])
         if classes is not None and len(classes) != len(columns):
@@ -61,7 +73,9 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
             )
         return Targets(y.astype(np.float64), BinaryLogLoss(), y.shape[1], "logistic", columns)
 
-    def _loss_weights(self, targets, sample_weight, dtype):
+    def _loss_weights(
+        self, targets: Targets, sample_weight: Floats | None, dtype: DTypeLike
+    ) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
         codes = targets.values.astype(int).ravel()
@@ -69,7 +83,7 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         weights = per_class[codes].astype(dtype)
         return weights if sample_weight is None else weights * sample_weight
 
-    def _class_weights(self, codes, sample_weight, classes):
+    def _class_weights(self, codes: Ints, sample_weight: Floats | None, classes: Array) -> Floats:
         if isinstance(self.class_weight, str):  # "balanced"
             counts = np.bincount(codes, weights=sample_weight, minlength=len(classes))
             present = counts > 0
@@ -89,11 +103,11 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         return np.array(values, dtype=float)
 
     @property
-    def _is_multilabel(self):
+    def _is_multilabel(self) -> bool:
         return self.out_activation_ == "logistic" and self.n_outputs_ > 1
 
     # -- predicting -----------------------------------------------------------------------------
-    def decision_function(self, X):
+    def decision_function(self, X: Rows) -> Floats:
         """Raw scores: log-odds (binary, multilabel) or softmax scores up to a constant.
 
         Parameters
@@ -103,11 +117,16 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes or n_labels)
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
         """
         raw = self._raw_scores(X)
         return raw.ravel() if self.n_outputs_ == 1 else raw
 
-    def predict(self, X):
+    def predict(self, X: Rows) -> Array:
         """Most probable class of each row, or the labels of probability above one half.
 
         Parameters
@@ -117,6 +136,15 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Of the type of the labels; 0 and 1 for multilabel y.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         raw = self._raw_scores(X)
         if self._is_multilabel:
@@ -124,8 +152,8 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         best = (raw[:, 0] > 0).astype(int) if self.n_outputs_ == 1 else raw.argmax(axis=1)
         return self.classes_[best]
 
-    def predict_log_proba(self, X):
-        """Logarithms of `predict_proba`, from the raw scores and always finite.
+    def predict_log_proba(self, X: Rows) -> Floats:
+        """Take the logarithms of `predict_proba`, from the raw scores and always finite.
 
         Parameters
         ----------
@@ -135,6 +163,11 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         -------
         ndarray of shape (n_samples, n_classes or n_labels)
             Not below the logarithm of the smallest normal number of its dtype.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
         """
         raw = self._raw_scores(X)
         if self.n_outputs_ > 1 and not self._is_multilabel:
@@ -144,7 +177,7 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
             log_proba = present if self._is_multilabel else np.hstack([absent, present])
         return np.maximum(log_proba, np.log(np.finfo(log_proba.dtype).tiny))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Rows) -> Floats:
         """Probability of each class, or of each label.
 
         Parameters
@@ -155,13 +188,18 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         -------
         ndarray of shape (n_samples, n_classes or n_labels)
             Rows sum to one, except for multilabel y, where each entry lies inside (0, 1).
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
         """
         proba = np.exp(self.predict_log_proba(X))
         if self._is_multilabel:
             np.minimum(proba, 1 - np.finfo(proba.dtype).epsneg, out=proba)
         return proba
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
@@ -172,7 +210,7 @@ class MLPRegression(RegressorMixin, BaseRegularizedMLP):
 
     _y_numeric = True
 
-    def _encode(self, y, weight, classes=None):
+    def _encode(self, y: Any, weight: Floats | None, classes: ArrayLike | None = None) -> Targets:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         values = np.ascontiguousarray(y.reshape(len(y), -1))
@@ -183,7 +221,7 @@ class MLPRegression(RegressorMixin, BaseRegularizedMLP):
         spread, loss_unit = units(loss, values, weight)
         return Targets(values, loss, values.shape[1], loss.out_activation, None, spread, loss_unit)
 
-    def predict(self, X):
+    def predict(self, X: Rows) -> Floats:
         """Predicted target of each row: mean, or quantile under ``loss="quantile"``.
 
         Parameters
@@ -193,6 +231,15 @@ class MLPRegression(RegressorMixin, BaseRegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units of y.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         raw = self._raw_scores(X)
         if self.out_activation_ == "exp":
@@ -200,7 +247,7 @@ class MLPRegression(RegressorMixin, BaseRegularizedMLP):
                 raw = np.exp(raw)
         return raw.ravel() if self.n_outputs_ == 1 else raw
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

@@ -5,7 +5,7 @@ import sklearn
 from skreg_mlp._kernels import compiled
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions of this package, of what it stands on, and which loops it runs.
 
     The element-wise loops are compiled where a C compiler was at hand when the package was

@@ -398,7 +398,7 @@ LAYERS = [  # a module imports only from those after it
     "__init__", "_versions", "onnx", "_plotting", "_selection", "_cross_validation", "_path",
     "_walk", "_alphas", "_estimators", "_tasks", "_base", "_callbacks", "_compaction", "_setup",
     "_validation", "_solvers", "_problem", "_network", "_losses", "_activations", "penalties",
-    "_kernels",
+    "_kernels", "_typing",
 ]  # fmt: skip
 CORE = LAYERS[LAYERS.index("_solvers") :]
 

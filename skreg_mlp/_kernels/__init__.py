@@ -5,11 +5,11 @@ The numpy formula of each loop stands where it is used, and runs wherever there 
 """
 
 try:
-    from skreg_mlp._kernels import _compiled as compiled
+    from skreg_mlp._kernels import _compiled as compiled  # type: ignore[attr-defined]
 except ImportError:
     compiled = None
 
-REFERENCES = {}  # name -> numpy function, of those with a compiled twin
+REFERENCES: dict = {}  # name -> numpy function, of those with a compiled twin
 
 
 def fused(reference):
