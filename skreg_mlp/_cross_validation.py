@@ -48,9 +48,13 @@ FINAL_SHARE = 0.1  # of the epochs of the path: small steps at the chosen alpha
 class OnSupport(L2):
     """alpha / 2 sum w^2 over the weights in `support`, the others held at zero."""
 
+    alpha: float | Floats = 1.0  # type: ignore[assignment]
     support: Mask | bool = True
     smooth: ClassVar[bool] = False
     elementwise: ClassVar[bool] = False
+
+    def value(self, W: Floats) -> float:
+        return 0.5 * float(np.vdot(self.alpha * W, W))
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         return np.where(self.support, super().prox(V, step), 0)
@@ -292,7 +296,7 @@ class _AlphaByCV(BaseRegularizedMLP):
 def _relaxed(penalty: Penalty | None, W: Any) -> OnSupport:
     """The l2 part of a penalty, on the support of W."""
     terms = None if penalty is None else penalty.majorize(W).terms(W.shape)
-    return OnSupport(0.0 if terms is None else terms.l2, W != 0)  # type: ignore[arg-type]
+    return OnSupport(0.0 if terms is None else terms.l2, W != 0)
 
 
 class RegularizedMLPClassifierCV(_AlphaByCV, MLPClassification):

@@ -77,14 +77,14 @@ def register_converters() -> None:
         nocl=[True, False],
         raw_scores=[True, False],
     )
-    for cls in (RegularizedMLPClassifier, RegularizedMLPClassifierCV):
-        name = f"Skreg{cls.__name__}"
+    for classifier in (RegularizedMLPClassifier, RegularizedMLPClassifierCV):
+        name = f"Skreg{classifier.__name__}"
         update_registered_converter(
-            cls, name, _classifier_shapes, _convert_classifier, options=options
+            classifier, name, _classifier_shapes, _convert_classifier, options=options
         )
-    for cls in (RegularizedMLPRegressor, RegularizedMLPRegressorCV):
-        name = f"Skreg{cls.__name__}"
-        update_registered_converter(cls, name, _regressor_shapes, _convert_regressor)
+    for regressor in (RegularizedMLPRegressor, RegularizedMLPRegressorCV):
+        name = f"Skreg{regressor.__name__}"
+        update_registered_converter(regressor, name, _regressor_shapes, _convert_regressor)
 
 
 # --------------------------------------------------------------------------------------------

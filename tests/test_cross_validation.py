@@ -123,15 +123,16 @@ def test_relaxed_network_keeps_its_zeros(solver, penalty):
     assert est.stationarity_ <= limit or est.n_iter_ >= 15
 
 
-def test_on_support():
+@pytest.mark.parametrize("alpha", [0.3, np.linspace(0.1, 0.5, 18).reshape(6, 3)])
+def test_on_support(alpha):
     """The identities of ridge, where weights off the support are constants."""
     rng = np.random.default_rng(0)
     W, G = rng.normal(size=(2, 6, 3))
     support = rng.random((6, 3)) < 0.5
-    penalty, W = OnSupport(0.3, support), np.where(support, W, 0)
-    assert penalty.value(W) == pytest.approx(0.15 * np.sum(W**2))
-    assert_allclose(penalty.prox(W - 0.7 * G, 0.7), support * (W - 0.7 * G) / 1.21)
-    assert_allclose(penalty.subgradient(W, G), support * (G + 0.3 * W))
+    penalty, W = OnSupport(alpha, support), np.where(support, W, 0)
+    assert penalty.value(W) == pytest.approx(0.5 * np.sum(alpha * W**2))
+    assert_allclose(penalty.prox(W - 0.7 * G, 0.7), support * (W - 0.7 * G) / (1 + 0.7 * alpha))
+    assert_allclose(penalty.subgradient(W, G), support * (G + alpha * W))
     assert not penalty.smooth and not penalty.elementwise
 
 
