@@ -54,6 +54,8 @@ autosummary_context = {
     }
 }
 numpydoc_show_class_members = False
+autodoc_typehints = "none"  # the docstrings say more
+toc_object_entries_show_parents = "hide"
 
 # -- Gallery -------------------------------------------------------------------------------------
 sphinx_gallery_conf = {
