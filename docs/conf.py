@@ -69,20 +69,21 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
-    "default_thumb_file": str(Path(__file__).parent / "images" / "network.svg"),
+    "default_thumb_file": str(Path(__file__).parent / "images/network.svg"),
     "write_computation_times": False,
 }
 
 # -- HTML ----------------------------------------------------------------------------------------
 html_theme = "pydata_sphinx_theme"
 html_title = "skreg_mlp"
-html_favicon = "images/network.svg"
+LOGO = html_favicon = "images/network.svg"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static", MATHJAX]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_sidebars = {"*": [], "api": ["sidebar-nav-bs"]}  # only these and the examples have pages below
 html_theme_options = {
-    "logo": {"text": "skreg_mlp", "image_light": "images/network.svg", "image_dark": "images/network.svg"},
+    "logo": {"text": "skreg_mlp", "image_light": LOGO, "image_dark": LOGO},
     "header_links_before_dropdown": 6,
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
