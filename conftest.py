@@ -4,33 +4,24 @@ import contextlib
 import io
 import re
 
-import pytest
-from sybil import Document, Example, Lexeme, Region, Sybil
-from sybil.evaluators.python import PythonEvaluator
-from sybil.integration.pytest import SybilItem
+from sybil import Document, Example, Region, Sybil
 
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n+```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-run = PythonEvaluator()
 
 
-def blocks(document: Document):
-    for match in BLOCK.finditer(document.text):
-        source = Lexeme(match[1], offset=match.start(1), line_offset=0)
-        yield Region(match.start(), match.end(), source, evaluate, {"printed": match[2] or ""})
+def page(document: Document):
+    """All blocks of a page as one test: they share their names, and one worker of pytest-xdist."""
+    if blocks := list(BLOCK.finditer(document.text)):
+        yield Region(blocks[0].start(), blocks[-1].end(), blocks, evaluate)
 
 
 def evaluate(example: Example):
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        run(example)
-    assert printed.getvalue() == example.region.lexemes["printed"]
+    for block in example.parsed:
+        lines_before = example.document.text.count("\n", 0, block.start(1))
+        code = compile("\n" * lines_before + block[1], example.path, "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, example.namespace)
+        assert printed.getvalue() == (block[2] or ""), f"{example.path}:{lines_before}"
 
 
-pytest_collect_file = Sybil(parsers=[blocks], patterns=["*.md"]).pytest()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """The blocks of one page run in order on one worker (--dist loadgroup)."""
-    for item in items:
-        if isinstance(item, SybilItem):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+pytest_collect_file = Sybil(parsers=[page], patterns=["*.md"]).pytest()
