@@ -1,0 +1,27 @@
+"""What the Python blocks of README.md and docs/ print is what the text block below them says."""
+
+import contextlib
+import io
+import re
+
+from sybil import Document, Example, Region, Sybil
+
+BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n+```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+
+
+def page(document: Document):
+    """All blocks of a page as one test: they share their names, and one worker of pytest-xdist."""
+    if blocks := list(BLOCK.finditer(document.text)):
+        yield Region(blocks[0].start(), blocks[-1].end(), blocks, evaluate)
+
+
+def evaluate(example: Example):
+    for block in example.parsed:
+        lines_before = example.document.text.count("\n", 0, block.start(1))
+        code = compile("\n" * lines_before + block[1], example.path, "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, example.namespace)
+        assert printed.getvalue() == (block[2] or ""), f"{example.path}:{lines_before}"
+
+
+pytest_collect_file = Sybil(parsers=[page], patterns=["*.md"]).pytest()
