@@ -98,7 +98,7 @@ LINKS = {  # of files at the root of the repository: where their targets are fro
     r"\]\(docs/": "](",
     r"\]\(CHANGELOG.md": "](changelog.md",
     r"\]\(examples/(\w+)\.py": r"](gallery/\1.rst",
-    r"\]\(benchmarks/": "](../benchmarks/",
+    r"\]\((benchmarks/|CONTRIBUTING)": r"](../\1",
 }
 
 
@@ -108,11 +108,5 @@ def relink(app, path, parent, content):
             content[0] = re.sub(pattern, target, content[0])
 
 
-def escape_trailing_underscores(app, what, name, obj, options, lines):
-    """A trailing underscore would make the shapes and prefixes in docstrings references."""
-    lines[:] = [re.sub(r'(?<=[("])(\w+)_(?=[,"])', r"\1\_", line) for line in lines]
-
-
 def setup(app):
     app.connect("include-read", relink)
-    app.connect("autodoc-process-docstring", escape_trailing_underscores, priority=400)

@@ -45,7 +45,7 @@ class RegularizedMLPClassifier(MLPClassification):
         Penalty of every weight matrix. "l1" zeros single weights; "group_l1" drops whole inputs and
         hidden units (the groups are the rows of each matrix: the outgoing weights of one unit);
         "sparse_group_l1" does both. The concave "mcp", "scad" and "log_sum" hardly shrink what they
-        keep; their "group_" forms drop inputs and units, "group_log_sum" being the one to select
+        keep; their ``group_`` forms drop inputs and units, "group_log_sum" being the one to select
         features with, along a path. An instance of a class in `skreg_mlp.penalties`, or of a
         subclass of your own, keeps its constants but takes its strength from `alpha`.
 
@@ -156,7 +156,7 @@ class RegularizedMLPClassifier(MLPClassification):
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X has string names for all of them.
 
     n_layers_, n_outputs_ : int
@@ -191,10 +191,10 @@ class RegularizedMLPClassifier(MLPClassification):
     n_nonzero_, sparsity_ : int, float
         Number of non-zero weights, and share of zero weights, of those in ``coefs_``.
 
-    selected_features_, n_selected_features_ : ndarray of shape (n_features_in_,), int
+    selected_features_, n_selected_features_ : ndarray of shape (`n_features_in_`,), int
         Mask of the features with a non-zero path to an output, and their number.
 
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
         Euclidean norm of each feature's outgoing weights, exactly 0 where it is not selected, so
         that `SelectFromModel` works: with its default threshold for "l1", with
         ``threshold=1e-10`` otherwise.
@@ -378,7 +378,7 @@ class RegularizedMLPRegressor(MLPRegression):
         Penalty of every weight matrix. "l1" zeros single weights; "group_l1" drops whole inputs and
         hidden units (the groups are the rows of each matrix: the outgoing weights of one unit);
         "sparse_group_l1" does both. The concave "mcp", "scad" and "log_sum" hardly shrink what they
-        keep; their "group_" forms drop inputs and units, "group_log_sum" being the one to select
+        keep; their ``group_`` forms drop inputs and units, "group_log_sum" being the one to select
         features with, along a path. An instance of a class in `skreg_mlp.penalties`, or of a
         subclass of your own, keeps its constants but takes its strength from `alpha`.
 
@@ -482,7 +482,7 @@ class RegularizedMLPRegressor(MLPRegression):
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X has string names for all of them.
 
     n_layers_, n_outputs_ : int
@@ -517,10 +517,10 @@ class RegularizedMLPRegressor(MLPRegression):
     n_nonzero_, sparsity_ : int, float
         Number of non-zero weights, and share of zero weights, of those in ``coefs_``.
 
-    selected_features_, n_selected_features_ : ndarray of shape (n_features_in_,), int
+    selected_features_, n_selected_features_ : ndarray of shape (`n_features_in_`,), int
         Mask of the features with a non-zero path to an output, and their number.
 
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
         Euclidean norm of each feature's outgoing weights, exactly 0 where it is not selected, so
         that `SelectFromModel` works: with its default threshold for "l1", with
         ``threshold=1e-10`` otherwise.

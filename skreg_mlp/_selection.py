@@ -184,7 +184,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     Attributes
     ----------
-    selection_frequencies_ : ndarray of shape (n_features_in_,)
+    selection_frequencies_ : ndarray of shape (`n_features_in_`,)
         Share of the halves that selected each feature.
 
     n_selected_ : float
@@ -196,7 +196,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X has string names for all of them.
 
     See Also
