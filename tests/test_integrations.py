@@ -274,13 +274,17 @@ def test_partial_dependence_on_features_that_are_not_selected_is_flat():
 
 def test_decision_boundary_display():
     pytest.importorskip("matplotlib").use("Agg")
-    for y in (LABELS, X[:, :3].argmax(axis=1)):
+    three = X[:, :3].argmax(axis=1)
+    for y, method in (
+        (LABELS, "predict_proba"),
+        (LABELS, "decision_function"),
+        (three, "auto"),
+    ):
         model = classifier().fit(X[:, :2], y)
-        for method in ("predict_proba", "decision_function"):
-            display = DecisionBoundaryDisplay.from_estimator(
-                model, X[:, :2], response_method=method, grid_resolution=5
-            )
-            assert display.response.shape[:2] == (5, 5)
+        display = DecisionBoundaryDisplay.from_estimator(
+            model, X[:, :2], response_method=method, grid_resolution=5
+        )
+        assert display.response.shape[:2] == (5, 5)
 
 
 # --------------------------------------------------------------------------------------------
@@ -290,6 +294,8 @@ def test_decision_boundary_display():
 def test_selected_columns_keep_their_names(library):
     names = ["a", "b", "c", "d", "e", "f"]
     frame = pytest.importorskip(library).DataFrame({name: X[:, j] for j, name in enumerate(names)})
+    if not hasattr(StandardScaler().fit(frame), "feature_names_in_"):
+        pytest.skip("this scikit-learn does not see the names of these frames")
     kept = SelectFromModel(selecting(), threshold=1e-10).set_output(transform=library)
     assert list(kept.fit_transform(frame, SCORES).columns) == ["a", "b", "c"]
     stable = make_pipeline(StandardScaler(), selector().set_params(max_features=1))
