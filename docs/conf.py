@@ -98,7 +98,8 @@ LINKS = {  # of files at the root of the repository: where their targets are fro
     r"\]\(docs/": "](",
     r"\]\(CHANGELOG.md": "](changelog.md",
     r"\]\(examples/(\w+)\.py": r"](gallery/\1.rst",
-    r"\]\((benchmarks/|CONTRIBUTING)": r"](../\1",
+    r"\]\(CONTRIBUTING.md": "](contributing.md",
+    r"\]\(benchmarks/": "](../benchmarks/",
 }
 
 
