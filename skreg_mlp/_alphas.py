@@ -177,7 +177,8 @@ def alpha_max(
     What is returned is an alpha above which it is the *global* minimum; a warm-started path is
     usually empty at half of it. With D weight matrices under l1, activations of slope at most 1, L0
     the loss of the null model and q the largest over inputs j and outputs c of mean_i
-    abs(delta_ic) abs(x_ij - mean_j), delta being the gradient of the loss at the null model, it is
+    abs(delta_ic) abs(x_ij - mean_j) (mean_j is 0 for CSR matrices, which makes the bound larger),
+    delta being the gradient of the loss at the null model, it is
     L0^(1 - 1/D) q^(1/D) / D: layers of norm1 p_l lower the loss by q p_1 ... p_D at most, and by no
     more than L0, at the cost alpha (p_1 + ... + p_D). Group penalties divide q by the square roots
     of the widths, "elasticnet" by l1_ratio^D; a concave penalty needs more, as far as its slope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
@@ -188,6 +189,8 @@ class _AlphaByCV(BaseRegularizedMLP):
         -----
         ConvergenceWarning
             Solver "lbfgs" did not reach ``tol`` at some alphas.
+        UserWarning
+            The columns of X differ in scale, or every weight is zero at the alpha chosen.
         """
         _validation.check_parameters(self)
         with restored_on_error(self):
@@ -196,7 +199,19 @@ class _AlphaByCV(BaseRegularizedMLP):
             splits = self._splits(X, y, params)
             walk = self._choose(X, y, sample_weight, splits)
             warn_if_unfinished(walk, self.path_)
+            self._warn_if_empty()
         return self
+
+    def _warn_if_empty(self) -> None:
+        if len(self.coefs_) > 1 and not any(W.any() for W in self.coefs_):
+            remedy = "selection='min' or " if self.selection == "1se" else ""
+            warnings.warn(
+                f"Every weight is zero: the folds chose alpha_={self.alpha_:.3g} with penalty="
+                f"{self.penalty!r}, which leaves the null model. Try {remedy}another penalty, and "
+                "scale X and y; or X does not tell y.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _splits(self, X: Any, y: Any, params: dict[str, Any]) -> list[tuple[Ints, Ints]]:
         if get_config()["enable_metadata_routing"]:
@@ -240,7 +255,7 @@ class _AlphaByCV(BaseRegularizedMLP):
         for seed, task_context, split in zip(seeds, contexts, splits):
             single = self._single(seed).set_params(verbose=0)
             tasks.append(delayed(run_subtask)(_one_fold, single, task_context, *rows, split))
-        self.path_, *folds = Parallel(n_jobs=self.n_jobs)(tasks)
+        self.path_, *folds = Parallel(n_jobs=self.n_jobs, verbose=11 if self.verbose else 0)(tasks)
         figures = np.stack([_aligned(fold, len(self.path_)) for fold in folds])
         self._report_choice(figures)
         self._finish(walk)
@@ -272,9 +287,11 @@ class _AlphaByCV(BaseRegularizedMLP):
                 coefs = problem.network.coefs(theta)
                 penalties = [_relaxed(penalty, W) for penalty, W in zip(penalties, coefs)]
             problem.set_penalties(penalties)
-            history = History()
+            start, history = theta.copy(), History()
             result, _ = estimator._minimize(problem, theta, history, walk.rng)
             problem.compact(theta)
+            if problem.is_empty(theta) and not problem.is_empty(start):
+                theta[...] = start  # no fold has judged an empty network
             if stage == self.refit:
                 break
         self.__dict__.update(fitted_attributes(problem, walk.targets, result, history))

@@ -37,8 +37,9 @@ class RegularizedMLPClassifier(MLPClassification):
 
     activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
             "gelu"}, default="relu"
-        Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` is an upper
-        bound at points on a kink; with the smooth ones ``solver="lbfgs"`` reaches any ``tol``.
+        Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` certifies
+        nothing where a row meets a unit at its kink; with the smooth ones ``solver="lbfgs"``
+        reaches any ``tol``.
 
     penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1", "mcp", "scad", "log_sum", \
             "group_mcp", "group_scad", "group_log_sum"}, Penalty or None, default="l2"
@@ -370,8 +371,9 @@ class RegularizedMLPRegressor(MLPRegression):
 
     activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
             "gelu"}, default="relu"
-        Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` is an upper
-        bound at points on a kink; with the smooth ones ``solver="lbfgs"`` reaches any ``tol``.
+        Activation of the hidden layers. With "relu" and "leaky_relu" ``stationarity_`` certifies
+        nothing where a row meets a unit at its kink; with the smooth ones ``solver="lbfgs"``
+        reaches any ``tol``.
 
     penalty : {"l1", "l2", "elasticnet", "group_l1", "sparse_group_l1", "mcp", "scad", "log_sum", \
             "group_mcp", "group_scad", "group_log_sum"}, Penalty or None, default="l2"

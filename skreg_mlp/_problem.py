@@ -303,6 +303,10 @@ class Problem:
         if self.sparse:
             self.network.compact(theta)
 
+    def is_empty(self, theta):
+        """Whether every weight is zero."""
+        return not theta[: self.network.n_weights].any()
+
     def penalty_value(self, theta):
         return sum(float(block.penalty.value(block.view(theta))) for block in self.blocks)
 

@@ -46,7 +46,7 @@ class MLPClassification(ClassifierMixin, BaseRegularizedMLP):
         if len(classes) < 2:
             raise ValueError(
                 "y needs samples of at least 2 classes, but it holds only one class: "
-                f"{classes[0]!r}."
+                f"{classes.tolist()[0]!r}."
             )
         codes = np.searchsorted(classes, y)
         known = codes < len(classes)

@@ -42,6 +42,8 @@ __all__ = [
     "Penalty",
     "SparseGroupL1",
     "Terms",
+    "group_soft_threshold",
+    "soft_threshold",
 ]
 
 
@@ -87,7 +89,7 @@ def soft_threshold(v: Floats, threshold: float | Floats) -> Floats:
     Returns
     -------
     ndarray of the shape and dtype of v
-        sign(v) max(abs(v) - threshold, 0); a zero is positive.
+        Equal to sign(v) max(abs(v) - threshold, 0); a zero is positive.
 
     References
     ----------

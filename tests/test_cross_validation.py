@@ -12,7 +12,7 @@ from _problems import diabetes, regression_data
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import ElasticNetCV, LassoCV, LinearRegression, Ridge
-from sklearn.metrics import make_scorer, mean_absolute_error
+from sklearn.metrics import log_loss, make_scorer, mean_absolute_error
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -26,7 +26,10 @@ from skreg_mlp import (
 )
 from skreg_mlp._cross_validation import OnSupport, _select
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:Every weight is zero"),
+]
 CV_ESTIMATORS = [RegularizedMLPClassifierCV, RegularizedMLPRegressorCV]
 X, Y = regression_data(60, 5)
 Y = (Y - Y.mean()) / Y.std()
@@ -406,6 +409,29 @@ def test_final_steps_end_at_a_lower_objective_than_the_path():
     by_hand = np.mean((est.predict(X) - Y) ** 2) / 2
     by_hand += est.alpha_ * sum(np.abs(W).sum() for W in est.coefs_)
     assert_allclose(est.objective_, by_hand, rtol=1e-10)
+
+
+def weak_signal(seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((200, 8))
+    return rows, (rng.random(200) < 1 / (1 + np.exp(-0.6 * rows[:, 0]))).astype(int)
+
+
+def test_final_steps_do_not_empty_what_the_folds_chose():
+    est = RegularizedMLPClassifierCV((20,), penalty="group_l1", selection="1se", random_state=0)
+    est.set_params(alphas=20, cv=3, max_iter=400).fit(*weak_signal(2))
+    assert est.n_nonzero_path_[est.best_index_] > 0
+    assert est.n_nonzero_ > 0
+    rows, y = weak_signal(2)
+    assert_allclose(est.loss_, log_loss(y, est.predict_proba(rows)), rtol=1e-10)
+
+
+def test_an_empty_choice_is_told():
+    rng = np.random.default_rng(0)
+    est = small(RegularizedMLPClassifierCV, penalty="group_log_sum", selection="1se")
+    with pytest.warns(UserWarning, match="Every weight is zero: the folds chose alpha_="):
+        est.fit(rng.standard_normal((100, 3)), np.tile([0, 1], 50))
+    assert est.n_nonzero_ == 0 and est.n_nonzero_path_[est.best_index_] == 0
 
 
 # --------------------------------------------------------------------------------------------

@@ -25,13 +25,14 @@ from skreg_mlp import (
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     StabilitySelection,
+    onnx,
     penalties,
 )
 
 CHECKS = parse_config(Path(__file__).parents[1])["checks"]
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
-    for module in (skreg_mlp, penalties)
+    for module in (skreg_mlp, onnx, penalties)
     for name in module.__all__
 }
 ESTIMATORS = [
