@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import re
 import tempfile
 
@@ -20,19 +19,9 @@ def page(document: Document):
 
 
 def evaluate(example: Example):
-    with tempfile.TemporaryDirectory() as folder, in_folder(folder):
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # for what blocks write
         run(example)
-
-
-@contextlib.contextmanager
-def in_folder(folder):
-    """What blocks write is left there; `contextlib.chdir` is younger than Python 3.10."""
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 def run(example: Example):

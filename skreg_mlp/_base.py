@@ -590,16 +590,17 @@ class BaseRegularizedMLP(CompactionMixin, CallbackSupportMixin, BaseEstimator):
             f"pipeline, or lower learning_rate_init={self.learning_rate_init!r}."
         )
 
+    def _warn_if_empty(self, why: str) -> None:
+        """Say so where a network with hidden layers has no weight left."""
+        if len(self.coefs_) > 1 and not self.n_nonzero_:
+            warnings.warn(f"Every weight is zero: {why}", UserWarning, stacklevel=4)
+
     def _warn(self, result: Result, history: History) -> None:
         """Say what the user should know of a fit that ended."""
-        if len(self.coefs_) > 1 and not any(W.any() for W in self.coefs_):
-            alpha = np.asarray(self.alpha).tolist()
-            warnings.warn(
-                f"Every weight is zero: alpha={alpha} with penalty={self.penalty!r} leaves the "
-                "null model. Lower alpha (or compare alpha_scaling), and scale X and y.",
-                UserWarning,
-                stacklevel=3,
-            )
+        self._warn_if_empty(
+            f"alpha={np.asarray(self.alpha).tolist()} with penalty={self.penalty!r} leaves the "
+            "null model. Lower alpha (or compare alpha_scaling), and scale X and y."
+        )
         expected = history.stop_early or history.stopped
         if self.stationarity_ > result.tolerance and not expected:
             warnings.warn(

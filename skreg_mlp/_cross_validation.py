@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
@@ -55,7 +54,8 @@ class OnSupport(L2):
     elementwise: ClassVar[bool] = False
 
     def value(self, W: Floats) -> float:
-        return 0.5 * float(np.vdot(self.alpha * W, W))
+        # in float64: a strength may be beyond float32
+        return 0.5 * float(np.sum(self.alpha * np.square(W, dtype=np.float64)))
 
     def prox(self, V: Floats, step: float | Floats) -> Floats:
         return np.where(self.support, super().prox(V, step), 0)
@@ -199,19 +199,15 @@ class _AlphaByCV(BaseRegularizedMLP):
             splits = self._splits(X, y, params)
             walk = self._choose(X, y, sample_weight, splits)
             warn_if_unfinished(walk, self.path_)
-            self._warn_if_empty()
+            self._warn_if_empty_choice()
         return self
 
-    def _warn_if_empty(self) -> None:
-        if len(self.coefs_) > 1 and not any(W.any() for W in self.coefs_):
-            remedy = "selection='min' or " if self.selection == "1se" else ""
-            warnings.warn(
-                f"Every weight is zero: the folds chose alpha_={self.alpha_:.3g} with penalty="
-                f"{self.penalty!r}, which leaves the null model. Try {remedy}another penalty, and "
-                "scale X and y; or X does not tell y.",
-                UserWarning,
-                stacklevel=3,
-            )
+    def _warn_if_empty_choice(self) -> None:
+        remedy = "selection='min' or " if self.selection == "1se" else ""
+        self._warn_if_empty(
+            f"the folds chose alpha_={self.alpha_:.3g} with penalty={self.penalty!r}, which leaves "
+            f"the null model. Try {remedy}another penalty, and scale X and y; or X does not tell y."
+        )
 
     def _splits(self, X: Any, y: Any, params: dict[str, Any]) -> list[tuple[Ints, Ints]]:
         if get_config()["enable_metadata_routing"]:

@@ -68,7 +68,7 @@ class Walk:
         context = self.estimator._init_callback_context(max_subtasks=len(grid.alphas))
         context.call_on_fit_task_begin(**self.told)
         tasks = Tasks(context, name="alpha", **self.told)
-        n_weights, solver = self.problem.network.n_weights, self._solver(grid.n_planned, certify)
+        solver = self._solver(grid.n_planned, certify)
         try:
             for self.alpha in grid.alphas:
                 tasks.begin()
@@ -77,7 +77,7 @@ class Walk:
                 if not np.isfinite(self.certificate[1]):
                     raise NonFiniteError(0)
                 yield self.alpha
-                empty = not self.theta[:n_weights].any()
+                empty = self.problem.is_empty(self.theta)
                 if tasks.end(self.attributes) or empty or self.done:
                     break
         except NonFiniteError as error:

@@ -137,6 +137,7 @@ def test_on_support(alpha):
     assert_allclose(penalty.prox(W - 0.7 * G, 0.7), support * (W - 0.7 * G) / (1 + 0.7 * alpha))
     assert_allclose(penalty.subgradient(W, G), support * (G + alpha * W))
     assert not penalty.smooth and not penalty.elementwise
+    assert OnSupport(1e300, support).value(np.zeros((6, 3), np.float32)) == 0
 
 
 def test_rows_of_weight_zero_are_not_there():
