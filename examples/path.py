@@ -50,7 +50,7 @@ for k in np.sort(np.unique(n_features, return_index=True)[1]):
 # Where the training loss rises with alpha and the validation loss does not, what leaves was noise.
 # The least validation loss picks a network: `estimator` returns it, fitted and ready to predict.
 best = int(np.argmax(path.validation_scores))
-network = path.estimator(best)
+network = path.to_estimator(best)
 print(f"\nLeast validation loss at alpha = {path.alphas[best]:.2g}: R2 there is ", end="")
 print(f"{network.score(X_val, y_val):.3f}, with the features")
 print(f"  {', '.join(X_train.columns[network.selected_features_])}")

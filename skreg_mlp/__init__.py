@@ -1,19 +1,21 @@
 """Multi-layer perceptrons with sparse penalties, exact zeros and a certificate."""
 
-from importlib.metadata import version
+from importlib.metadata import version as _version
 
-from skreg_mlp._alphas import alpha_max
-from skreg_mlp._cross_validation import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
-from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._path import RegularizationPath, regularization_path
+from skreg_mlp._estimators.cross_validation import (
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressorCV,
+)
+from skreg_mlp._estimators.path import RegularizationPath, alpha_max, regularization_path
+from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._plotting import (
     AlphaSelectionDisplay,
     LossCurveDisplay,
     NetworkDisplay,
     RegularizationPathDisplay,
 )
-from skreg_mlp._selection import StabilitySelection, one_hot_groups
 from skreg_mlp._versions import show_versions
+from skreg_mlp.selection import StabilitySelection, one_hot_groups
 
 __all__ = [
     "AlphaSelectionDisplay",
@@ -31,4 +33,4 @@ __all__ = [
     "regularization_path",
     "show_versions",
 ]
-__version__ = version("skreg_mlp")
+__version__ = _version("skreg_mlp")

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp._activations import LEAKY_SLOPE
-from skreg_mlp._cross_validation import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
-from skreg_mlp._estimators import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._network import dense
+from skreg_mlp._estimators.cross_validation import (
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressorCV,
+)
+from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp._objective.activations import LEAKY_SLOPE
+from skreg_mlp._objective.network import dense
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -117,12 +120,18 @@ class _Graph:
     Inputs of a node that are not names are constants; floats are of the dtype of the graph.
     """
 
-    def __init__(self, scope: Scope, operator: Operator, container: ModelComponentContainer):
+    def __init__(
+        self,
+        scope: Scope,
+        operator: Operator,
+        container: ModelComponentContainer,
+        dtype: DTypeLike | None = None,
+    ):
         from skl2onnx.common.data_types import DoubleTensorType
 
         self.scope, self.container = scope, container
         double = isinstance(operator.inputs[0].type, DoubleTensorType)
-        self.dtype = np.dtype(np.float64 if double else np.float32)
+        self.dtype = np.dtype(dtype or (np.float64 if double else np.float32))
 
     def __call__(
         self, kind: str, *inputs: Any, output: str | None = None, **attributes: Any
@@ -157,7 +166,7 @@ def _erf(g: _Graph, values: str) -> str:
     return g.cast(g("Erf", g.cast(values, np.float32)), g.dtype)
 
 
-# The formulas of `skreg_mlp._activations` in operators that onnxruntime has in float64 too
+# The formulas of the activations in operators that onnxruntime has in float64 too
 ACTIVATIONS: dict[str, Callable[[_Graph, str], str]] = {
     "identity": lambda g, z: z,
     "logistic": lambda g, z: g("Sigmoid", z),
@@ -217,6 +226,12 @@ def _convert_classifier(
 def _convert_regressor(
     scope: Scope, operator: Operator, container: ModelComponentContainer
 ) -> None:
-    g = _Graph(scope, operator, container)
-    link = "Exp" if operator.raw_operator.out_activation_ == "exp" else "Identity"
-    g(link, _raw_scores(g, operator), output=operator.outputs[0].full_name)
+    model, g = operator.raw_operator, _Graph(scope, operator, container)
+    scores, output = _raw_scores(g, operator), operator.outputs[0].full_name
+    if model.out_activation_ == "exp":
+        g("Exp", scores, output=output)
+        return
+    # in float64 in every graph: y may be far from zero, beside its spread
+    wide = _Graph(scope, operator, container, np.float64)
+    scaled = wide("Mul", wide.cast(scores, np.float64), model.target_scale_)
+    g.cast(wide("Add", scaled, model.target_offset_), g.dtype, output=output)

@@ -7,8 +7,9 @@ from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._losses import (
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.losses import (
     BinaryLogLoss,
     Gamma,
     Huber,
@@ -17,10 +18,10 @@ from skreg_mlp._losses import (
     Quantile,
     SquaredError,
 )
-from skreg_mlp._network import Network
-from skreg_mlp._problem import Data, Problem
-from skreg_mlp._solvers import _lbfgs, _stochastic
-from skreg_mlp._solvers._result import History
+from skreg_mlp._objective.network import Network
+from skreg_mlp._objective.problem import Problem
+from skreg_mlp._solvers import lbfgs, stochastic
+from skreg_mlp._solvers.result import History
 from skreg_mlp.penalties import L1, L2, ElasticNet, GroupL1, SparseGroupL1
 
 # loss with k outputs; the quantile's width is of the order of y, so that all its branches are met
@@ -110,7 +111,11 @@ def diabetes():
 def regressor(hidden=(), **kwargs):
     """A regressor that lbfgs solves to high accuracy, unless told otherwise."""
     return RegularizedMLPRegressor(
-        hidden, **dict(dict(solver="lbfgs", tol=1e-8, max_iter=20000, random_state=0), **kwargs)
+        hidden,
+        **dict(
+            dict(solver="lbfgs", tol=1e-8, max_iter=20000, random_state=0, target_scale=None),
+            **kwargs,
+        ),
     )
 
 
@@ -130,7 +135,7 @@ def fit_quietly(estimator, X, y, **kwargs):
 
 def run_lbfgs(problem, theta, *, tol, max_iter, max_fun=5000):
     """Minimise from `theta`, in place, without an estimator."""
-    return _lbfgs.minimize(problem, theta, History(), tol=tol, max_iter=max_iter, max_fun=max_fun)
+    return lbfgs.minimize(problem, theta, History(), tol=tol, max_iter=max_iter, max_fun=max_fun)
 
 
 def run_stochastic(
@@ -139,9 +144,9 @@ def run_stochastic(
 ):  # fmt: skip
     """Minimise from `theta`, in place, without an estimator."""
     state = rule.init(theta) if state is None else state
-    return _stochastic.minimize(
-        _stochastic.Trainer(problem, theta, rule, state, batch_size),
-        _stochastic.Schedule(kind, rate, max_iter, n_rows=problem.n_rows),
+    return stochastic.minimize(
+        stochastic.Trainer(problem, theta, rule, state, batch_size),
+        stochastic.Schedule(kind, rate, max_iter, n_rows=problem.n_rows),
         history or History(), max_iter=max_iter, tol=tol, n_iter_no_change=patience,
         rng=np.random.default_rng(0),
     )  # fmt: skip

@@ -17,8 +17,8 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.feature_selection import SelectFromModel
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._compaction import prune
+from skreg_mlp._estimators.fitted import prune
+from skreg_mlp._objective.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -368,9 +368,9 @@ def test_no_step_is_too_long_for_the_penalty(name, solver, rate):
     """The prox of a concave penalty jumps, or is undefined, beyond some step; ours is convex."""
     problem, theta = make_problem(hidden=(), d=6, penalty=CONCAVE[name], n=40)
     for _ in range(20):
-        problem.majorize(theta)
+        problem.penalties.majorize(theta)
         before = theta.copy()
-        problem.prox(theta, rate)
+        problem.penalties.prox(theta, rate)
         assert np.all(np.abs(theta) <= np.abs(before)) and np.all(theta * before >= 0)
 
 

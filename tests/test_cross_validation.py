@@ -24,7 +24,7 @@ from skreg_mlp import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg_mlp._cross_validation import OnSupport, _select
+from skreg_mlp._estimators.alpha_by_cv import _select
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -40,7 +40,7 @@ FOLDS = KFold(3, shuffle=True, random_state=0)
 @pytest.fixture(autouse=True)
 def short_paths(monkeypatch):
     """As many steps as max_iter says: these data are easy."""
-    monkeypatch.setattr("skreg_mlp._walk.MIN_STEPS", 1)
+    monkeypatch.setattr("skreg_mlp._training.walk.MIN_STEPS", 1)
 
 
 def linear(**kwargs):
@@ -86,7 +86,7 @@ def test_lasso_and_elastic_net(penalty, ratio):
 @pytest.mark.parametrize("penalty", ["l1", "mcp", "group_l1", "group_log_sum"])
 def test_relaxed_linear_model_is_least_squares_on_the_support(penalty):
     rows, y = diabetes()
-    est = linear(penalty=penalty, refit="support", alphas=12, selection="1se", cv=FOLDS, eps=0.01)
+    est = linear(penalty=penalty, relaxed=True, alphas=12, selection="1se", cv=FOLDS, eps=0.01)
     est.fit(rows, y)
     kept = est.selected_features_
     assert_array_equal(kept, est.path_.selected_features[est.best_index_])
@@ -100,9 +100,7 @@ def test_relaxed_linear_model_is_least_squares_on_the_support(penalty):
 
 def test_relaxed_elastic_net_keeps_its_ridge():
     rows, y = diabetes()
-    est = linear(
-        penalty="elasticnet", l1_ratio=0.7, refit="support", alphas=[0.003, 0.05], cv=FOLDS
-    )
+    est = linear(penalty="elasticnet", l1_ratio=0.7, relaxed=True, alphas=[0.003, 0.05], cv=FOLDS)
     est.fit(rows, y)
     kept, n = est.selected_features_, len(y)
     ridge = Ridge(n * est.alpha_ * 0.3, solver="cholesky").fit(rows[:, kept], y)
@@ -113,10 +111,10 @@ def test_relaxed_elastic_net_keeps_its_ridge():
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_relaxed_network_keeps_its_zeros(solver, penalty):
     est = small(
-        penalty=penalty, solver=solver, refit="support", activation="tanh", alphas=[0.01, 0.05]
+        penalty=penalty, solver=solver, relaxed=True, activation="tanh", alphas=[0.01, 0.05]
     )
     est.fit(X, Y)
-    on_path, full = est.path_.coefs[est.best_index_], clone(est).set_params(refit="full").fit(X, Y)
+    on_path, full = est.path_.coefs[est.best_index_], clone(est).set_params(relaxed=False).fit(X, Y)
     for W, W_path in zip(est.coefs_, on_path):
         assert not W[W_path == 0].any()
     assert 0 < est.n_nonzero_ < 24
@@ -124,20 +122,6 @@ def test_relaxed_network_keeps_its_zeros(solver, penalty):
     assert_allclose(est.loss_, np.mean((est.predict(X) - Y) ** 2) / 2, rtol=1e-10)
     limit = 1e-3 if solver == "lbfgs" else 0.2
     assert est.stationarity_ <= limit or est.n_iter_ >= 15
-
-
-@pytest.mark.parametrize("alpha", [0.3, np.linspace(0.1, 0.5, 18).reshape(6, 3)])
-def test_on_support(alpha):
-    """The identities of ridge, where weights off the support are constants."""
-    rng = np.random.default_rng(0)
-    W, G = rng.normal(size=(2, 6, 3))
-    support = rng.random((6, 3)) < 0.5
-    penalty, W = OnSupport(alpha, support), np.where(support, W, 0)
-    assert penalty.value(W) == pytest.approx(0.5 * np.sum(alpha * W**2))
-    assert_allclose(penalty.prox(W - 0.7 * G, 0.7), support * (W - 0.7 * G) / (1 + 0.7 * alpha))
-    assert_allclose(penalty.subgradient(W, G), support * (G + alpha * W))
-    assert not penalty.smooth and not penalty.elementwise
-    assert OnSupport(1e300, support).value(np.zeros((6, 3), np.float32)) == 0
 
 
 def test_rows_of_weight_zero_are_not_there():

@@ -8,9 +8,10 @@ from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn import metrics
 
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._network import Network
-from skreg_mlp._problem import BLOCK_ROWS, Data, Problem
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.network import Network
+from skreg_mlp._objective.problem import BLOCK_ROWS, Problem
 from skreg_mlp.penalties import L1, L2
 
 KINKED = {"relu", "leaky_relu"}

@@ -22,8 +22,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler, scale
 
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._losses import REGRESSION_LOSSES
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.losses import REGRESSION_LOSSES
 from skreg_mlp.penalties import L1, L2, ElasticNet, GroupL1, Penalty, SparseGroupL1
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]

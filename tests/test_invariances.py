@@ -20,10 +20,11 @@ from sklearn.base import clone
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._network import Network
-from skreg_mlp._problem import Data, Problem
-from skreg_mlp.penalties import PENALTIES
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.network import Network
+from skreg_mlp._objective.problem import Problem
+from skreg_mlp.penalties._names import PENALTIES
 
 N, D, K = 50, 5, 3
 HIDDEN = [(), (6,)]

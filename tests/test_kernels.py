@@ -8,9 +8,10 @@ from scipy.special import expit
 
 import skreg_mlp
 from skreg_mlp._kernels import REFERENCES, compiled
-from skreg_mlp._network import Network
-from skreg_mlp._problem import Data, Problem
-from skreg_mlp._solvers._stochastic import Adam, Sgd
+from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.network import Network
+from skreg_mlp._objective.problem import Problem
+from skreg_mlp._solvers.stochastic import Adam, Sgd
 from skreg_mlp.penalties import MCP, GroupLogSum, Penalty
 
 pytestmark = pytest.mark.skipif(compiled is None, reason="installed without a C compiler")
@@ -206,11 +207,11 @@ def test_steps(penalty, rule, output_unit, dtype):
         theta, update = start.copy(), RULES[rule]()
         state = update.init(theta)
         for gradient in gradients:
-            problem.majorize(theta)
+            problem.penalties.majorize(theta)
             if fused:
-                assert problem.row_terms is not None
+                assert problem.penalties.steps is not None
             else:
-                problem.row_terms = None
+                problem.penalties.steps = None
             update.step(problem, theta, gradient.copy(), state, 0.05)
         results.append(theta)
     assert_allclose(results[0], results[1], rtol=0, atol=400 * np.finfo(dtype).eps * output_unit)
@@ -233,7 +234,7 @@ class Cubic(Penalty):
 @pytest.mark.parametrize("penalty", [PENALTIES["group_l1 of rows"], Cubic()])
 def test_what_is_no_sum_over_rows_is_left_to_numpy(penalty):
     problem, _ = make_problem(d=6, hidden=(6,), penalty=penalty)
-    assert problem.row_terms is None
+    assert problem.penalties.steps is None
 
 
 @pytest.mark.parametrize("loss", LOSSES)

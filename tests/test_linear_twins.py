@@ -31,10 +31,11 @@ from sklearn.metrics import (
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skreg_mlp import penalties
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._losses import SquaredError
-from skreg_mlp._network import Network
-from skreg_mlp._problem import Data, Problem
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.losses import SquaredError
+from skreg_mlp._objective.network import Network
+from skreg_mlp._objective.problem import Problem
 
 N, D = 80, 8
 TIGHT = dict(tol=1e-13, max_iter=100_000)

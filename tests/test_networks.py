@@ -19,12 +19,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import nnls
 from sklearn.linear_model import lars_path
 
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._losses import SquaredError
-from skreg_mlp._network import Network, forward
-from skreg_mlp._problem import Data, Problem
-from skreg_mlp._solvers._stochastic import Adam, Sgd
-from skreg_mlp.penalties import L2, PENALTIES, bind
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.losses import SquaredError
+from skreg_mlp._objective.network import Network, forward
+from skreg_mlp._objective.problem import Problem
+from skreg_mlp._solvers.stochastic import Adam, Sgd
+from skreg_mlp.penalties import L2
+from skreg_mlp.penalties._names import PENALTIES
 
 
 def smooth_teacher(n=60, d=6, k=1, seed=0):
@@ -281,8 +283,8 @@ def test_compact(activation):
         n = network.n_weights
         assert np.all((theta[:n] == before[:n]) | (theta[:n] == 0))
         for cls in PENALTIES.values():
-            penalty = bind(cls(), 1.0, scale=0.5)
             for new, old in zip(network.coefs(theta), network.coefs(before)):
+                penalty = cls().on(1.0, new.shape)
                 assert penalty.value(new) <= penalty.value(old)
         # nothing is left to do: units are alive on both sides or on none
         coefs, biases = network.coefs(theta), network.biases(theta)

@@ -18,7 +18,7 @@ from skreg_mlp import (
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
 )
-from skreg_mlp._activations import ACTIVATIONS
+from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp.onnx import register_converters
 from skreg_mlp.penalties import Penalty
 

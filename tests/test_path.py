@@ -347,7 +347,7 @@ def test_fields_are_those_of_the_networks(hidden, scoring):
     )  # fmt: skip
     assert len(path) == len(path.alphas) == len(path.coefs) == len(path.stationarity)
     for i, alpha in enumerate(path.alphas):
-        fitted = path.estimator(i)
+        fitted = path.to_estimator(i)
         assert fitted.alpha == alpha and isinstance(fitted, RegularizedMLPRegressor)
         assert fitted.n_nonzero_ == path.n_nonzero[i]
         assert_array_equal(fitted.selected_features_, path.selected_features[i])
@@ -372,7 +372,9 @@ def test_fields_are_those_of_the_networks(hidden, scoring):
 def test_stationarity_is_that_of_a_fit_that_starts_there():
     path = regularization_path(network(), X_PATH, Y_PATH, alphas=5)
     for i in range(3):
-        again = path.estimator(i).set_params(warm_start=True, solver="lbfgs", max_iter=1, tol=1e6)
+        again = path.to_estimator(i).set_params(
+            warm_start=True, solver="lbfgs", max_iter=1, tol=1e6
+        )
         stationarity = again.stationarity_
         again.fit(X_PATH, Y_PATH)
         assert again.n_iter_ == 0
@@ -430,11 +432,11 @@ def test_paths_of_classifiers(kind):
     X, y, make = data(kind)
     est = make((4,), penalty="group_l1", solver="adam", max_iter=100, learning_rate_init=0.02)
     path = regularization_path(est, X, y, alphas=6)
-    fitted = path.estimator(0)
+    fitted = path.to_estimator(0)
     assert fitted.score(X, y) > 0.6 and path.n_nonzero[-1] == 0
     assert_array_equal(fitted.classes_, np.unique(y) if np.ndim(y) == 1 else [0, 1])
     assert fitted.predict_proba(X).shape == (60, max(2, fitted.n_outputs_))
-    null = path.estimator(-1).predict_proba(X)
+    null = path.to_estimator(-1).predict_proba(X)
     share = np.mean(y[:, None] == np.unique(y), axis=0) if np.ndim(y) == 1 else y.mean(axis=0)
     assert_allclose(null, np.tile(share, (60, 1)), atol=0.05)
 

@@ -1,6 +1,7 @@
 """Penalties against brute force, optimality conditions and the identities of convex analysis."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from skreg_mlp.penalties import (
     GroupL1,
     Penalty,
     SparseGroupL1,
-    bind,
     group_soft_threshold,
 )
 from skreg_mlp.penalties import (
@@ -254,8 +254,8 @@ def test_huge_threshold(name, shape, dtype):
     penalty, V, ones = PENALTIES[name], with_zero_rows(dtype), steps_of_shape(shape, dtype)
     with np.errstate(over="ignore"):  # alpha itself is beyond the range of float32
         nothing_left = [
-            bind(penalty, 1e300).prox(V, ones),
-            bind(penalty, 1e300).prox(V, dtype(1e30) * ones),
+            replace(penalty, alpha=1e300).prox(V, ones),
+            replace(penalty, alpha=1e300).prox(V, dtype(1e30) * ones),
             penalty.prox(V, dtype(1e38) * ones),
         ]
     for W in nothing_left:
@@ -265,7 +265,7 @@ def test_huge_threshold(name, shape, dtype):
 @extremes
 def test_zero_threshold(name, shape, dtype):
     penalty, V, ones = PENALTIES[name], with_zero_rows(dtype), steps_of_shape(shape, dtype)
-    assert_array_equal(bind(penalty, 0.0).prox(V, ones), V)
+    assert_array_equal(replace(penalty, alpha=0.0).prox(V, ones), V)
     assert_array_equal(penalty.prox(V, dtype(0) * ones), V)
 
 
@@ -402,9 +402,9 @@ def test_terms_agree_with_the_value(name):
 def test_blocks_of_a_network_sum_the_layers(name):
     """Value, prox, certificate and terms of the flat vector, against one layer at a time."""
     penalty = PENALTIES[name]
-    second = bind(penalty, 2 * penalty.alpha)
-    if hasattr(second, "groups"):
-        object.__setattr__(second, "groups", None)
+    second = replace(penalty, alpha=2 * penalty.alpha)
+    if penalty.grouped:
+        second = replace(second, groups=None)
     for pair in ([penalty, second], [penalty, copy.copy(penalty)], [None, penalty]):
         rows = [6, 6] if pair[0] is None or pair[1].__dict__.get("groups") is not None else [6, 4]
         problem, theta = make_problem(hidden=(rows[1],), d=rows[0], k=3)
@@ -413,16 +413,16 @@ def test_blocks_of_a_network_sum_the_layers(name):
         layers = list(zip(pair, problem.network.coefs(theta), problem.network.coefs(gradient)))
         layers = [layer for layer in layers if layer[0] is not None]
         total = sum(p.value(W) for p, W, _ in layers)
-        assert_allclose(problem.penalty_value(theta), total, rtol=1e-14)
+        assert_allclose(problem.penalties.value(theta), total, rtol=1e-14)
 
-        terms = problem.terms()
+        terms = problem.penalties.terms()
         flat = np.sum(terms.l1 * np.abs(theta)) + 0.5 * np.sum(terms.l2 * theta**2)
         for g, strength in enumerate(terms.strength):
-            flat += strength * np.linalg.norm(theta[terms.group == g])
+            flat += strength * np.linalg.norm(theta[terms.groups == g])
         assert_allclose(flat, total, rtol=1e-13)
 
         moved, expected = theta.copy(), theta.copy()
-        problem.prox(moved, 0.3)
+        problem.penalties.prox(moved, 0.3)
         residual, expected_residual = problem.subgradient(theta, gradient), gradient.copy()
         for p, W, G, new, r in zip(
             pair, problem.network.coefs(theta), problem.network.coefs(gradient),
@@ -436,9 +436,9 @@ def test_blocks_of_a_network_sum_the_layers(name):
 
 
 @pytest.mark.parametrize("name", PENALTY_NAMES)
-def test_bind_copies(name):
+def test_binding_copies(name):
     penalty = CLASSES[name](0.3)
-    bound = bind(penalty, 2.0)
+    bound = penalty.on(2.0, SHAPE)
     assert (penalty.alpha, bound.alpha, type(bound)) == (0.3, 2.0, type(penalty))
     assert_allclose(bound.value(matrix()), CLASSES[name](2.0).value(matrix()))
 

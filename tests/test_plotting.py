@@ -24,6 +24,7 @@ from skreg_mlp import (
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
 )
+from skreg_mlp.penalties import L1, Penalty
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -283,24 +284,45 @@ def curves(display):
     return {line.get_label(): line for ax in axes for line in ax.get_lines()}
 
 
+class ProxOnly(Penalty):
+    """A user's penalty, with which lbfgs cannot train: it has no `terms`."""
+
+    def value(self, W):
+        return self.alpha * float(np.abs(W).sum())
+
+    def prox(self, V, step):
+        return L1(self.alpha).prox(V, step)
+
+
 @pytest.mark.parametrize(
-    "model, y",
+    "model, y, step",
     [
-        (RegularizedMLPClassifier((5,), max_iter=12, alpha=0.01), LABELS),
-        (RegularizedMLPRegressor((5,), max_iter=12, penalty="l1", solver="sgd"), X[:, :2]),
-        (RegularizedMLPClassifier((), penalty="l1", alpha=0.01), LABELS),
-        (RegularizedMLPRegressor((5,), solver="lbfgs", max_iter=12), X[:, 0]),
+        (RegularizedMLPClassifier((5,), max_iter=12, alpha=0.01), LABELS, "Epoch"),
+        (RegularizedMLPRegressor((5,), max_iter=9, penalty="l1", solver="sgd"), X[:, :2], "Epoch"),
+        (RegularizedMLPClassifier((), penalty="l1", alpha=0.01), LABELS, "Iteration"),
+        (RegularizedMLPRegressor((5,), solver="lbfgs", max_iter=12), X[:, 0], "Iteration"),
+        (RegularizedMLPRegressor((), penalty=ProxOnly(), max_iter=12), X[:, 0], "Epoch"),
     ],
 )
-def test_loss_curves(model, y):
+def test_loss_curves(model, y, step):
     display = LossCurveDisplay.from_estimator(model.fit(X, y))
     drawn = curves(display)
     assert set(drawn) == {"Objective", "Training loss"}
     assert_array_equal(drawn["Objective"].get_ydata(), model.objective_curve_)
     assert_array_equal(drawn["Training loss"].get_ydata(), model.loss_curve_)
     assert_array_equal(drawn["Objective"].get_xdata(), 1 + np.arange(model.n_iter_))
-    full_batch = model.solver == "lbfgs" or not model.hidden_layer_sizes
-    assert display.ax_.get_xlabel() == ("Iteration" if full_batch else "Epoch")
+    assert display.ax_.get_xlabel() == step
+
+
+@pytest.mark.parametrize(
+    "solver, step", [("lbfgs", "Iteration"), ("adam", "Epoch"), ("sgd", "Epoch")]
+)
+@pytest.mark.parametrize("asked", ["auto", "lbfgs", "adam"])
+@pytest.mark.parametrize("hidden", [(), (2,)])
+def test_the_step_is_that_of_the_solver_that_ran(hidden, asked, solver, step):
+    model = RegularizedMLPRegressor(hidden, solver=asked, max_iter=2).fit(X, X[:, 0])
+    model.solver_ = solver
+    assert LossCurveDisplay.from_estimator(model).step_name == step
 
 
 @pytest.mark.parametrize("scoring", ["loss", "accuracy"])
@@ -318,13 +340,15 @@ def test_validation_curve(scoring):
     assert (display.score_ax_ is display.ax_) == (scoring == "loss")
 
 
-def test_loss_curve_of_partial_fit_counts_all_calls(monkeypatch):
-    monkeypatch.setattr("skreg_mlp._base.LOSS_CURVE_CALLS", 3)
-    model = RegularizedMLPRegressor((2,))
+@pytest.mark.parametrize("hidden", [(), (2,)])
+def test_loss_curve_of_partial_fit_counts_all_calls(monkeypatch, hidden):
+    monkeypatch.setattr("skreg_mlp._estimators.training.LOSS_CURVE_CALLS", 3)
+    model = RegularizedMLPRegressor(hidden)
     for _ in range(5):
         model.partial_fit(X, X[:, 0])
-    drawn = curves(LossCurveDisplay.from_estimator(model))
-    assert_array_equal(drawn["Objective"].get_xdata(), [3, 4, 5])
+    display = LossCurveDisplay.from_estimator(model)
+    assert_array_equal(curves(display)["Objective"].get_xdata(), [3, 4, 5])
+    assert display.ax_.get_xlabel() == "Epoch"
 
 
 def test_loss_curve_without_an_iteration():
@@ -340,8 +364,8 @@ def edges(display):
     """(x, sign, width) of each line, and its ends."""
     collection = display.edges_
     signs = {"#0072b2": 1, "#d55e00": -1}
-    colours = [signs[to_hex(c)] for c in collection.get_colors()]
-    return collection.get_segments(), colours, collection.get_linewidths()
+    colors = [signs[to_hex(c)] for c in collection.get_colors()]
+    return collection.get_segments(), colors, collection.get_linewidths()
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (6, 5)])

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._callbacks import CallbackSupportMixin, Lines, Tasks, with_callbacks
-from skreg_mlp._problem import Problem
+from skreg_mlp._objective.problem import Problem
+from skreg_mlp._training.progress import CallbackSupportMixin, Lines, Tasks, with_callbacks
 
 try:
     from sklearn import callback

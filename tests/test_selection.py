@@ -24,8 +24,8 @@ from skreg_mlp import (
     one_hot_groups,
     regularization_path,
 )
-from skreg_mlp._callbacks import CallbackSupportMixin
-from skreg_mlp._selection import _first_within, _halves, markov_factor, unimodal_factor
+from skreg_mlp._training.progress import CallbackSupportMixin
+from skreg_mlp.selection._stability import _first_within, _halves, markov_factor, unimodal_factor
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 6))

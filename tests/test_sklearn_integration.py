@@ -1,10 +1,8 @@
 """The estimators inside scikit-learn: pipelines, searches, routing, copies, frames, selection."""
 
-import ast
 import copy
 import io
 import pickle
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -22,7 +20,6 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import skreg_mlp
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp.penalties import L1
 
@@ -388,64 +385,3 @@ def test_permutation_importance_finds_the_columns_that_matter():
     assert set(np.argsort(importances)[-2:]) == {0, 1}
     assert_array_equal(importances[~model.selected_features_], 0)
     assert np.all(importances[:2] > 0.3)
-
-
-# --------------------------------------------------------------------------------------------
-# Architecture
-# --------------------------------------------------------------------------------------------
-PACKAGE = Path(skreg_mlp.__file__).parent
-LAYERS = [  # a module imports only from those after it
-    "__init__", "_versions", "onnx", "_plotting", "_selection", "_cross_validation", "_path",
-    "_walk", "_alphas", "_estimators", "_tasks", "_base", "_callbacks", "_compaction", "_setup",
-    "_validation", "_solvers", "_problem", "_network", "_losses", "_activations", "penalties",
-    "_kernels", "_typing",
-]  # fmt: skip
-CORE = LAYERS[LAYERS.index("_solvers") :]
-
-
-def modules():
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        yield path.relative_to(PACKAGE).with_suffix("").parts, tree
-
-
-def imported(tree):
-    """Dotted names of all modules that a file imports, at its top or inside a function."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def test_the_numerical_core_knows_nothing_of_scikit_learn():
-    seen = set()
-    for parts, tree in modules():
-        if parts[0] in CORE:
-            seen.add(parts[0])
-            assert not {name for name in imported(tree) if name.split(".")[0] == "sklearn"}, parts
-    assert set(CORE) - {"_kernels"} <= seen
-
-
-def test_imports_point_one_way():
-    seen = set()
-    for parts, tree in modules():
-        assert parts[0] in LAYERS, f"{parts[0]} has no place in the order of imports"
-        for name in imported(tree):
-            package, *rest = name.split(".")
-            if package != "skreg_mlp" or not rest or rest[0] not in LAYERS:
-                continue
-            same = rest[0] == parts[0]
-            assert same or LAYERS.index(rest[0]) > LAYERS.index(parts[0]), (parts, name)
-            seen.add((parts[0], rest[0]))
-    assert ("_base", "_problem") in seen and ("_problem", "_network") in seen
-
-
-def test_solvers_know_nothing_of_networks():
-    for parts, tree in modules():
-        if parts[0] == "_solvers":
-            inside = {name for name in imported(tree) if name.startswith("skreg_mlp")}
-            known = ("skreg_mlp._solvers", "skreg_mlp._kernels")
-            assert all(name.startswith(known) for name in inside), parts

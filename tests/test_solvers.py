@@ -21,9 +21,10 @@ from _problems import (
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._solvers import _stochastic
-from skreg_mlp._solvers._result import History
-from skreg_mlp.penalties import L1, PENALTIES, Penalty
+from skreg_mlp._solvers import stochastic
+from skreg_mlp._solvers.result import History
+from skreg_mlp.penalties import L1, Penalty
+from skreg_mlp.penalties._names import PENALTIES
 
 # alpha is a good part of alpha_max: thresholds off by a factor would move the optimum a lot
 ALPHA = 0.3
@@ -49,7 +50,7 @@ def assert_same_optimum(est, best, *, support=True):
         assert_array_equal(est.coefs_[0] != 0, best.coefs_[0] != 0)
 
 
-def stochastic(**kwargs):
+def by_batches(**kwargs):
     """No stopping by patience, so that the schedule runs to its end."""
     settings = dict(l1_ratio=0.6, alpha=ALPHA, n_iter_no_change=np.inf, random_state=0)
     return RegularizedMLPRegressor((), **dict(settings, **kwargs))
@@ -64,7 +65,7 @@ def stochastic(**kwargs):
 def test_optimum_of_any_rate(optimum, solver, penalty, rate):
     """Traps 1 and 3: the threshold is the step's, and the steps end small."""
     X, y, best = optimum
-    est = stochastic(
+    est = by_batches(
         solver=solver, penalty=penalty, learning_rate_init=rate, batch_size=16,
         max_iter=int(1.2 / rate) if solver == "adam" else int(0.3 / rate) + 40,
     )  # fmt: skip
@@ -78,7 +79,7 @@ def test_optimum_of_any_rate(optimum, solver, penalty, rate):
 def test_optimum_of_a_small_rate(optimum, solver, rate):
     X, y, best = optimum
     epochs = int((1.0 if solver == "adam" else 0.25) / rate)
-    est = stochastic(
+    est = by_batches(
         solver=solver, penalty="l1", learning_rate_init=rate, batch_size=16, max_iter=epochs
     )
     assert_same_optimum(est.fit(X, y), best["l1"])
@@ -89,7 +90,7 @@ def test_optimum_of_a_small_rate(optimum, solver, rate):
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_optimum_of_any_batch_size(optimum, solver, penalty, batch_size):
     X, y, best = optimum
-    est = stochastic(
+    est = by_batches(
         solver=solver, penalty=penalty, learning_rate_init=0.02, batch_size=batch_size,
         max_iter=6 * batch_size if batch_size > 16 else 100,
     )  # fmt: skip
@@ -102,7 +103,7 @@ def test_optimum_of_any_batch_size(optimum, solver, penalty, batch_size):
 def test_optimum_of_any_momentum(optimum, penalty, momentum, nesterov):
     """Trap 2: undampened momentum would solve the problem of alpha (1 - momentum)."""
     X, y, best = optimum
-    est = stochastic(
+    est = by_batches(
         solver="sgd", penalty=penalty, momentum=momentum, nesterovs_momentum=nesterov,
         learning_rate_init=0.05 * (1 - momentum), batch_size=32, max_iter=150,
     )  # fmt: skip
@@ -113,7 +114,7 @@ def test_optimum_of_any_momentum(optimum, penalty, momentum, nesterov):
 @pytest.mark.parametrize("penalty", ["l1", "sparse_group_l1"])
 def test_optimum_of_any_adam(optimum, penalty, beta_1, beta_2):
     X, y, best = optimum
-    est = stochastic(
+    est = by_batches(
         solver="adam", penalty=penalty, beta_1=beta_1, beta_2=beta_2, learning_rate_init=0.02,
         batch_size=32, max_iter=200,
     )  # fmt: skip
@@ -126,7 +127,7 @@ def test_optimum_of_any_schedule(optimum, solver, schedule):
     """Trap 3: a constant step never settles on a support, so every schedule anneals."""
     X, y, best = optimum
     rate = 0.5 if schedule == "invscaling" else 0.02
-    est = stochastic(
+    est = by_batches(
         solver=solver, penalty="l1", learning_rate=schedule, learning_rate_init=rate,
         batch_size=16, max_iter=150, n_iter_no_change=10 if schedule == "adaptive" else np.inf,
     )  # fmt: skip
@@ -136,7 +137,7 @@ def test_optimum_of_any_schedule(optimum, solver, schedule):
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_optimum_when_patience_ends_the_fit(optimum, solver):
     X, y, best = optimum
-    est = stochastic(
+    est = by_batches(
         solver=solver, penalty="l1", learning_rate="constant", learning_rate_init=0.02,
         batch_size=16, max_iter=400, n_iter_no_change=10,
     ).fit(X, y)  # fmt: skip
@@ -179,7 +180,7 @@ def test_support_despite_noise(penalty, solver, seed):
 @pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
 def test_optimum_of_both_scalings(optimum, solver, scaling, alpha):
     X, y, best = optimum
-    est = stochastic(
+    est = by_batches(
         solver=solver, penalty="l1", alpha=alpha, alpha_scaling=scaling, batch_size=16,
         learning_rate_init=0.02, max_iter=120,
     )  # fmt: skip
@@ -196,7 +197,7 @@ def test_one_step_takes_the_gradient_and_the_prox_in_one_metric():
         return np.append(np.sign(v[:n]) * np.maximum(np.abs(v[:n]) - (t * alpha)[:n], 0), v[n:])
 
     for beta_1, beta_2 in [(0.9, 0.999), (0.0, 0.5)]:
-        rule, ours, expected = _stochastic.Adam(beta_1, beta_2), theta.copy(), theta.copy()
+        rule, ours, expected = stochastic.Adam(beta_1, beta_2), theta.copy(), theta.copy()
         state, m, v = rule.init(ours), 0, 0
         for k in range(1, 4):
             rule.step(problem, ours, value_and_gradient(problem, ours)[1], state, rate)
@@ -206,7 +207,7 @@ def test_one_step_takes_the_gradient_and_the_prox_in_one_metric():
             expected = shrunk(expected - t * m / (1 - beta_1**k), t)
         assert_allclose(ours, expected, atol=1e-12)
     # plain proximal gradient: no momentum
-    rule, ours, expected = _stochastic.Sgd(0.0, False), theta.copy(), theta.copy()
+    rule, ours, expected = stochastic.Sgd(0.0, False), theta.copy(), theta.copy()
     state = rule.init(ours)
     for _ in range(3):
         rule.step(problem, ours, value_and_gradient(problem, ours)[1], state, rate)
@@ -253,7 +254,7 @@ def test_stochastic_zeros_are_exact(solver, penalty):
 
 
 @pytest.mark.parametrize("penalty", [None, *PENALTY_NAMES])
-@pytest.mark.parametrize("rule", [_stochastic.Adam(), _stochastic.Sgd()])
+@pytest.mark.parametrize("rule", [stochastic.Adam(), stochastic.Sgd()])
 def test_dead_units_do_not_disturb(rule, penalty):
     """Trap 6: a unit that no row reaches has gradient 0 and Adam's step rate / epsilon."""
     bound = penalty and PENALTIES[penalty](0.01)
@@ -298,7 +299,7 @@ def test_zero_column(solver, hidden, penalty):
     assert est.coefs_[0].any()
 
 
-@pytest.mark.parametrize("rule", [_stochastic.Adam(), _stochastic.Sgd()])
+@pytest.mark.parametrize("rule", [stochastic.Adam(), stochastic.Sgd()])
 @pytest.mark.parametrize("best_epoch", [1, 4, 7])
 def test_best_iterate_is_restored_whole(best_epoch, rule):
     """Trap 8: weights with their zeros, and the optimiser's state, of one and the same epoch."""
@@ -473,7 +474,7 @@ def test_a_penalty_of_ones_own():
     X, y = regression_data(96, 6, seed=2)
     with pytest.raises(ValueError, match="needs a penalty that offers `terms`"):
         regressor(penalty=OwnL1(), alpha=ALPHA).fit(X, y)
-    own = stochastic(solver="auto", penalty=OwnL1(), learning_rate_init=0.02, max_iter=200,
+    own = by_batches(solver="auto", penalty=OwnL1(), learning_rate_init=0.02, max_iter=200,
                      batch_size=16).fit(X, y)  # fmt: skip
     assert_same_optimum(own, regressor(penalty="l1", alpha=ALPHA).fit(X, y))
 

@@ -10,8 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.metrics import accuracy_score, f1_score, log_loss, mean_squared_error, r2_score
 
-from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor, _base
-from skreg_mlp._solvers._stochastic import Schedule
+from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp._estimators import training
+from skreg_mlp._solvers.stochastic import Schedule
 from skreg_mlp.penalties import L1
 
 SOLVERS = ["lbfgs", "adam", "sgd"]
@@ -539,8 +540,8 @@ def test_partial_fit_sample_weight_is_relative_to_the_call():
 
 
 def test_the_loss_curve_of_partial_fit_is_bounded(monkeypatch):
-    assert _base.LOSS_CURVE_CALLS == 1000
-    monkeypatch.setattr(_base, "LOSS_CURVE_CALLS", 5)
+    assert training.LOSS_CURVE_CALLS == 1000
+    monkeypatch.setattr(training, "LOSS_CURVE_CALLS", 5)
     model, losses = make("one", ()), []
     for _ in range(8):
         losses.append(model.partial_fit(X, SCORES).loss_)

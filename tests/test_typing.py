@@ -42,7 +42,7 @@ assert_type(s.alpha_max(regressor, X, y), float)
 path = s.regularization_path(regressor, X, y, alphas=[0.1, 1])
 assert_type(path.alphas, Floats)
 assert_type(path.coefs, list[list[Floats]])
-assert_type(path.estimator(path.first_within(2)), s.RegularizedMLPRegressor)
+assert_type(path.to_estimator(path.first_within(2)), s.RegularizedMLPRegressor)
 
 chosen = s.RegularizedMLPClassifierCV(alphas=np.geomspace(1, 9), cv=[([0, 1], [2])])
 assert_type(chosen.fit(X, y, groups=y), s.RegularizedMLPClassifierCV)

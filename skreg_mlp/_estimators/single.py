@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from skreg_mlp._base import stochastic_only
-from skreg_mlp._tasks import MLPClassification, MLPRegression
+from skreg_mlp._estimators.fitted import NetworkClassifier, NetworkRegressor
+from skreg_mlp._estimators.training import TrainedNetwork, stochastic_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from skreg_mlp.penalties import Penalty
 
 
-class RegularizedMLPClassifier(MLPClassification):
+class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
     """Multi-layer perceptron classifier with sparse penalties and a certificate.
 
     It minimises::
@@ -60,6 +60,13 @@ class RegularizedMLPClassifier(MLPClassification):
         A label for each feature: features of one label form one group of the first layer under a
         group penalty, e.g. the one-hot columns of one category.
 
+    penalty_factor : array-like of shape (n_features,), optional
+        By what to multiply `alpha` for the outgoing weights of each feature; by default 1. They are
+        taken as they are, where glmnet rescales them to the sum n_features. inf removes a feature.
+        0 keeps it: without hidden layers its weights are not penalized; with them it gets the
+        penalty alpha / 2 norm2(w)^2, because a layer without any penalty has no minimum. The
+        features of one group share one factor.
+
     alpha_scaling : {"mean", "sum"}, default="mean"
         Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the
         number of rows, or against the sum of the losses.
@@ -85,7 +92,7 @@ class RegularizedMLPClassifier(MLPClassification):
         last tenth of `max_iter`, the rate falls to zero.
 
     learning_rate_init : float, default=1e-3
-        Step at the start, for targets of unit spread: it needs no change when y is rescaled.
+        Step at the start.
 
     power_t : float, default=0.5
         Exponent of "invscaling".
@@ -166,6 +173,9 @@ class RegularizedMLPClassifier(MLPClassification):
     out_activation_ : str
         Link of the outputs: "softmax" or "logistic".
 
+    solver_ : {"lbfgs", "adam", "sgd"}
+        The solver that ran.
+
     n_iter_ : int
         Epochs or iterations run; after `partial_fit`, the number of its calls.
 
@@ -187,7 +197,8 @@ class RegularizedMLPClassifier(MLPClassification):
         of the losses met on the way through the epoch.
 
     validation_scores_, best_validation_score_ : list of float, float, or None
-        Validation score after each epoch or iteration, and the best of them.
+        Validation score after each epoch or iteration, and the best of them. Not set by
+        `partial_fit`.
 
     n_nonzero_, sparsity_ : int, float
         Number of non-zero weights, and share of zero weights, of those in ``coefs_``.
@@ -239,6 +250,7 @@ class RegularizedMLPClassifier(MLPClassification):
         alpha: float | Numbers = 1e-4,
         l1_ratio: float = 0.5,
         feature_groups: ArrayLike | None = None,
+        penalty_factor: ArrayLike | None = None,
         alpha_scaling: str = "mean",
         class_weight: Mapping[Any, float] | str | None = None,
         solver: str = "auto",
@@ -269,6 +281,7 @@ class RegularizedMLPClassifier(MLPClassification):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.feature_groups = feature_groups
+        self.penalty_factor = penalty_factor
         self.alpha_scaling = alpha_scaling
         self.class_weight = class_weight
         self.solver = solver
@@ -343,7 +356,7 @@ class RegularizedMLPClassifier(MLPClassification):
         return self._partial_fit(X, y, sample_weight, classes)
 
 
-class RegularizedMLPRegressor(MLPRegression):
+class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     """Multi-layer perceptron regressor with sparse penalties and a certificate.
 
     It minimises::
@@ -367,7 +380,14 @@ class RegularizedMLPRegressor(MLPRegression):
         Level of ``loss="quantile"``, inside (0, 1).
 
     huber_delta : float, default=1.35
-        Residual from which ``loss="huber"`` is linear, in the units of y.
+        Residual from which ``loss="huber"`` is linear, in units of ``target_scale_``.
+
+    target_scale : {"std", None}, default="std"
+        Unit in which the loss is stated, for "squared_error", "huber" and "quantile": it is that of
+        (y - target_offset_) / target_scale_, so that `alpha`, `tol` and `learning_rate_init` mean
+        the same in any unit of y. "std" is the standard deviation of each output (for "huber" and
+        "quantile" the interquartile range / 1.349, or that deviation where it is zero); with None
+        ``target_scale_`` is 1, and alpha that of the loss in the unit of y.
 
     activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
             "gelu"}, default="relu"
@@ -394,6 +414,13 @@ class RegularizedMLPRegressor(MLPRegression):
         A label for each feature: features of one label form one group of the first layer under a
         group penalty, e.g. the one-hot columns of one category.
 
+    penalty_factor : array-like of shape (n_features,), optional
+        By what to multiply `alpha` for the outgoing weights of each feature; by default 1. They are
+        taken as they are, where glmnet rescales them to the sum n_features. inf removes a feature.
+        0 keeps it: without hidden layers its weights are not penalized; with them it gets the
+        penalty alpha / 2 norm2(w)^2, because a layer without any penalty has no minimum. The
+        features of one group share one factor.
+
     alpha_scaling : {"mean", "sum"}, default="mean"
         Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the
         number of rows, or against the sum of the losses.
@@ -415,7 +442,7 @@ class RegularizedMLPRegressor(MLPRegression):
         last tenth of `max_iter`, the rate falls to zero.
 
     learning_rate_init : float, default=1e-3
-        Step at the start, for targets of unit spread: it needs no change when y is rescaled.
+        Step at the start, for targets of unit spread.
 
     power_t : float, default=0.5
         Exponent of "invscaling".
@@ -481,6 +508,11 @@ class RegularizedMLPRegressor(MLPRegression):
         Predictions read them, whoever sets them. CSR arrays after `to_sparse`; smaller after
         `prune`, where the rows of ``coefs_[0]`` are the features in ``selected_features_``.
 
+    target_scale_, target_offset_ : ndarray of shape (`n_outputs_`,)
+        Scale and offset of each output, in float64: predictions are the scores of the network times
+        the scale plus the offset. ``intercepts_``, ``coefs_``, losses and ``stationarity_`` are
+        stated in units of them. 1 and 0 for "poisson" and "gamma", whose unit matters.
+
     n_features_in_ : int
         Number of features seen in `fit`.
 
@@ -492,6 +524,9 @@ class RegularizedMLPRegressor(MLPRegression):
 
     out_activation_ : str
         Link of the outputs: "identity", or "exp" for the losses with log link.
+
+    solver_ : {"lbfgs", "adam", "sgd"}
+        The solver that ran.
 
     n_iter_ : int
         Epochs or iterations run; after `partial_fit`, the number of its calls.
@@ -514,7 +549,8 @@ class RegularizedMLPRegressor(MLPRegression):
         of the losses met on the way through the epoch.
 
     validation_scores_, best_validation_score_ : list of float, float, or None
-        Validation score after each epoch or iteration, and the best of them.
+        Validation score after each epoch or iteration, and the best of them. Not set by
+        `partial_fit`.
 
     n_nonzero_, sparsity_ : int, float
         Number of non-zero weights, and share of zero weights, of those in ``coefs_``.
@@ -562,11 +598,13 @@ class RegularizedMLPRegressor(MLPRegression):
         loss: str = "squared_error",
         quantile: float = 0.5,
         huber_delta: float = 1.35,
+        target_scale: str | None = "std",
         activation: str = "relu",
         penalty: str | Penalty | None = "l2",
         alpha: float | Numbers = 1e-4,
         l1_ratio: float = 0.5,
         feature_groups: ArrayLike | None = None,
+        penalty_factor: ArrayLike | None = None,
         alpha_scaling: str = "mean",
         solver: str = "auto",
         batch_size: int | str = "auto",
@@ -594,11 +632,13 @@ class RegularizedMLPRegressor(MLPRegression):
         self.loss = loss
         self.quantile = quantile
         self.huber_delta = huber_delta
+        self.target_scale = target_scale
         self.activation = activation
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.feature_groups = feature_groups
+        self.penalty_factor = penalty_factor
         self.alpha_scaling = alpha_scaling
         self.solver = solver
         self.batch_size = batch_size

@@ -10,7 +10,7 @@ from math import ceil, cos, pi
 import numpy as np
 
 from skreg_mlp._kernels import compiled
-from skreg_mlp._solvers._result import NonFiniteError, Result
+from skreg_mlp._solvers.result import NonFiniteError, Result
 
 ANNEAL_SHARE = 0.1  # of max_iter: length of the final anneal
 LARGE_RATE = 0.1  # of the initial rate: at such a step a plateau means that the fit has converged
@@ -39,27 +39,21 @@ class Sgd:
         weight = (1 - momentum) / (1 - momentum ** state["n_steps"])
         # Nesterov's is one more averaging step towards g_k
         ahead = (1 / weight - 1) * (1 - momentum) if self.nesterov else 0.0
-        if problem.row_terms is not None:
-            step, terms = self._common_step(problem, rate), problem.row_terms
-            compiled.sgd(theta, gradient, mean, terms, step=step, weight=weight, ahead=ahead)
+        step, parts = self.step_size(problem, state, rate), problem.penalties.steps
+        if parts is not None:
+            compiled.sgd(theta, gradient, mean, parts, step=step, weight=weight, ahead=ahead)
             return
         gradient -= mean
         gradient *= weight
         mean += gradient
-        step = self.step_size(problem, state, rate)
         gradient *= ahead
         gradient += mean
         gradient *= step
         theta -= gradient
-        problem.prox(theta, step)
-
-    def _common_step(self, problem, rate):
-        """The step of a parameter of unit 1."""
-        return rate / ((1 - self.momentum) * problem.loss_unit)
+        problem.penalties.prox(theta, step)
 
     def step_size(self, problem, state, rate):
-        step = self._common_step(problem, rate)
-        return step if problem.units is None else step * problem.units * problem.units
+        return rate / ((1 - self.momentum) * problem.loss_unit)
 
 
 class Adam:
@@ -81,17 +75,17 @@ class Adam:
         # bias-corrected means: m_k = m_{k-1} + w_k (g_k - m_{k-1}), w_k = (1 - b) / (1 - b^k)
         mean_weight = (1 - self.beta_1) / (1 - self.beta_1**k)
         square_weight = (1 - self.beta_2) / (1 - self.beta_2**k)
-        if problem.row_terms is not None:
+        if problem.penalties.steps is not None:
             compiled.adam(
-                *(theta, gradient, mean, square, problem.row_terms),
+                *(theta, gradient, mean, square, problem.penalties.steps),
                 rate=rate,
                 mean_weight=mean_weight,
                 square_weight=square_weight,
-                epsilon=self.epsilon * problem.loss_unit,
+                epsilon=self._floor(problem),
             )
             return
         np.multiply(gradient, gradient, out=scratch)
-        problem.share(scratch)
+        problem.penalties.share(scratch)
         scratch -= square
         scratch *= square_weight
         square += scratch
@@ -101,15 +95,17 @@ class Adam:
         step = self.step_size(problem, state, rate)
         np.multiply(step, mean, out=gradient)
         theta -= gradient
-        problem.prox(theta, step)
+        problem.penalties.prox(theta, step)
+
+    def _floor(self, problem):
+        """epsilon in units of the loss; a square below the normal numbers has no larger root."""
+        smallest = np.sqrt(np.finfo(problem.network.dtype).tiny).item()
+        return max(self.epsilon * problem.loss_unit, smallest)
 
     def step_size(self, problem, state, rate):
         step = np.sqrt(state["square"], out=problem.scratch)
-        step += self.epsilon * problem.gradient_units
-        np.divide(rate, step, out=step)
-        if problem.units is not None:
-            step *= problem.units
-        return step
+        step += self._floor(problem)
+        return np.divide(rate, step, out=step)
 
 
 class Schedule:
@@ -173,7 +169,7 @@ class Trainer:
         `rate` gives the learning rate as a function of time, `time` being that of the start.
         """
         n, total = len(self._order), 0.0
-        self.problem.majorize(self.theta)
+        self.problem.penalties.majorize(self.theta)
         if self._batch_size >= n:
             total = self.problem.loss_and_gradient(self.theta, self._gradient)
             self.rule.step(self.problem, self.theta, self._gradient, self.state, rate(time))
@@ -207,17 +203,17 @@ class Trainer:
         proximal methods on batches do not identify the support by themselves (Xiao, 2010).
         """
         objective = self._objective(self.theta)
-        self.problem.majorize(self.theta)
+        self.problem.penalties.majorize(self.theta)
         step = self.rule.step_size(self.problem, self.state, rate)
         moved = self.theta - step * self._gradient
-        self.problem.prox(moved, step)
+        self.problem.penalties.prox(moved, step)
         moved = np.where(moved == 0, 0, self.theta)
         if self._objective(moved) <= objective:
             self.theta[...] = moved
 
     def _objective(self, theta):
         loss = self.problem.loss_and_gradient(theta, self._gradient)
-        return loss + self.problem.penalty_value(theta)
+        return loss + self.problem.penalties.value(theta)
 
     def snapshot(self):
         return self.theta.copy(), {k: np.copy(v) for k, v in self.state.items()}
@@ -246,7 +242,7 @@ def minimize(
             history.begin()
             loss = trainer.epoch(schedule.rate, result.n_iter, rng)
             result.n_iter += 1
-            objective = loss + problem.penalty_value(theta)
+            objective = loss + problem.penalties.value(theta)
             if not np.isfinite(objective):
                 raise NonFiniteError(result.n_iter)
             history.record(theta, loss, objective, trainer.snapshot)
@@ -263,7 +259,7 @@ def minimize(
                     trainer.restore(history.best)
                 if schedule.plateau(result.n_iter):
                     break
-        if problem.sparse and history.best is None:
+        if problem.penalties.sparse and history.best is None:
             trainer.settle(schedule.initial)
     except KeyboardInterrupt:
         result.interrupted = True

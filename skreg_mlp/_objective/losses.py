@@ -8,14 +8,20 @@ Every loss is a frozen object with
   whatever makes the sum a mean.
 * ``null_scores(y, weight)``: the constant scores that minimise (nearly, for huber) the loss, shape
   (n_outputs,): where the intercepts of the last layer start.
-* ``out_activation`` (regression): the name of the inverse link.
-* ``check(y)`` (regression): raises ValueError where ``y`` is outside the range of the loss.
+
+and, for regression,
+
+* ``out_activation``: the name of the inverse link.
+* ``check(y)``: raises ValueError where ``y`` is outside the range of the loss.
+* ``equivariant``: whether the loss of (y - offset) / scale is that of y in other units, so that
+  the unit of y need not matter; ``spread(y, weight)`` is then the natural scale of each output,
+  and ``in_units(scale)`` this loss for y and raw scores multiplied by ``scale``.
 
 Losses are never negative, and zero where the prediction is perfect: poisson and gamma are half
 their deviance.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, log_expit, xlogy
@@ -33,14 +39,26 @@ def _weighted(losses, weight, delta):
 
 
 def _mean(y, weight):
-    return np.average(y, axis=0, weights=weight)
+    """Weighted mean of each column, in float64: a sum of many float32 weights loses the last."""
+    if weight is None:
+        return y.mean(axis=0, dtype=np.float64)
+    weight = weight.astype(np.float64, copy=False)
+    return (weight @ y) / weight.sum()
+
+
+def _deviation(y, weight):
+    """Weighted standard deviation of each column, of values of any size."""
+    deviations = y - _mean(y, weight)
+    largest = np.abs(deviations).max(axis=0)
+    relative = np.divide(deviations, largest, out=np.zeros_like(deviations), where=largest > 0)
+    return largest * np.sqrt(_mean(relative * relative, weight))
 
 
 def weighted_quantile(y, quantile, weight=None):
     """Smallest value of each column of `y` that reaches the share `quantile` of the weight."""
     order = np.argsort(y, axis=0)
     weight = np.ones(len(y)) if weight is None else weight
-    reached = np.cumsum(weight[order], axis=0)
+    reached = np.cumsum(weight[order], axis=0, dtype=np.float64)
     first = np.argmax(reached >= quantile * reached[-1] * (1 - 1e-12), axis=0)
     return np.take_along_axis(y, np.take_along_axis(order, first[None], axis=0), axis=0)[0]
 
@@ -122,9 +140,18 @@ class MultinomialLogLoss:
 # --------------------------------------------------------------------------------------------
 class _IdentityLink:
     out_activation = "identity"
+    equivariant = True
 
     def check(self, y):
         """Any y will do."""
+
+    def spread(self, y, weight):
+        """Interquartile range, as long as a standard deviation on normal y: outliers count little.
+
+        Where half of y is one value it is zero, and the standard deviation takes its place.
+        """
+        high, low = (weighted_quantile(y, q, weight) for q in (0.75, 0.25))
+        return np.where(high > low, (high - low) / 1.349, _deviation(y, weight))
 
 
 @dataclass(frozen=True)
@@ -137,21 +164,33 @@ class SquaredError(_IdentityLink):
     def null_scores(self, y, weight):
         return _mean(y, weight)
 
+    def spread(self, y, weight):
+        return _deviation(y, weight)
+
+    def in_units(self, scale):
+        return self
+
 
 @dataclass(frozen=True)
 class Huber(_IdentityLink):
-    """r^2 / 2 for abs(r) <= delta, delta abs(r) - delta^2 / 2 beyond; r = f - y, in units of y."""
+    """r^2 / 2 for abs(r) <= delta, delta abs(r) - delta^2 / 2 beyond; r = f - y.
 
-    delta: float
+    `delta` is a number, or one for each output.
+    """
+
+    delta: float | np.ndarray
 
     def value_and_gradient(self, raw, y, weight, delta):
-        residual = raw - y
-        np.clip(residual, -self.delta, self.delta, out=delta)
+        residual, limit = raw - y, np.asarray(self.delta, dtype=raw.dtype)
+        np.clip(residual, -limit, limit, out=delta)
         # with c the clipped residual both branches read c (r - c / 2)
         return _weighted(delta * (residual - 0.5 * delta), weight, delta)
 
     def null_scores(self, y, weight):
         return weighted_quantile(y, 0.5, weight)
+
+    def in_units(self, scale):
+        return Huber(self.delta * scale)
 
 
 @dataclass(frozen=True)
@@ -180,9 +219,13 @@ class Quantile(_IdentityLink):
     def null_scores(self, y, weight):
         return weighted_quantile(y, self.quantile, weight)
 
+    def in_units(self, scale):
+        return replace(self, width=self.width * scale)
+
 
 class _LogLink:
     out_activation = "exp"
+    equivariant = False
 
     def null_scores(self, y, weight):
         mean = _mean(y, weight)
@@ -232,37 +275,35 @@ REGRESSION_LOSSES = ("squared_error", "huber", "poisson", "gamma", "quantile")
 QUANTILE_WIDTH = 1e-3
 
 
-def regression_loss(name, y, weight, *, quantile, huber_delta):
-    """The loss called `name`, bound to its constants; `y` only sets the width of "quantile".
-
-    That width is QUANTILE_WIDTH times the mean absolute deviation of each output from its
-    quantile (or 1 for a constant output), so that it follows the units of y.
-    """
-    if name == "quantile":
-        centre = weighted_quantile(y, quantile, weight)
-        spread = _mean(np.abs(y - centre), weight)
-        return Quantile(quantile, QUANTILE_WIDTH * np.where(spread > 0, spread, 1.0))
+def regression_loss(name, *, quantile, huber_delta):
+    """The loss called `name`, bound to its constants; `with_width` completes "quantile"."""
     return {
         "squared_error": SquaredError(),
         "huber": Huber(huber_delta),
         "poisson": Poisson(),
         "gamma": Gamma(),
+        "quantile": Quantile(quantile, np.ones(1)),
     }[name]
 
 
-def units(loss, y, weight):
-    """Natural scales of a regression: the spread of each raw score, and the size of the loss.
+def with_width(loss, y, weight):
+    """The quantile loss rounded off over a width that suits `y`; any other loss as it is.
 
-    Steps taken in these units make training independent of the units of y. The spread is the
-    standard deviation of y under the identity link, 1 under the log link; the loss is measured
-    by twice the null model's, per output, which is the variance for the squared error.
+    The width is QUANTILE_WIDTH times the mean absolute deviation of each output from its quantile
+    (or 1 for a constant output), so that it follows the units of y.
     """
-    null = np.full(y.shape, loss.null_scores(y, weight), dtype=y.dtype)
-    share = 1 / len(y) if weight is None else weight / float(weight.sum(dtype=np.float64))
-    null_loss = loss.value_and_gradient(null, y, share, np.empty_like(y))
-    loss_unit = 2 * null_loss / y.shape[1]
-    spread = np.ones(y.shape[1])
-    if loss.out_activation == "identity":
-        deviation = np.sqrt(_mean((y - _mean(y, weight)) ** 2, weight))
-        spread = np.where(deviation > 0, deviation, 1.0)
-    return spread, loss_unit if loss_unit > 0 else 1.0
+    if not isinstance(loss, Quantile):
+        return loss
+    spread = _mean(np.abs(y - loss.null_scores(y, weight)), weight)
+    return replace(loss, width=QUANTILE_WIDTH * np.where(spread > 0, spread, 1.0))
+
+
+def null_loss(loss, y, weight):
+    """Mean loss of the best constant scores."""
+    scores = np.asarray(loss.null_scores(y, weight), dtype=np.float64)
+    raw = np.tile(scores, (len(y), 1))
+    share = 1 / len(y)
+    if weight is not None:
+        weight = weight.astype(np.float64, copy=False)
+        share = weight / weight.sum()
+    return max(loss.value_and_gradient(raw, y, share, np.empty_like(raw)), 0.0)

@@ -9,9 +9,10 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from skreg_mlp._activations import ACTIVATIONS
-from skreg_mlp._losses import REGRESSION_LOSSES
-from skreg_mlp.penalties import PENALTIES, Penalty
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.losses import REGRESSION_LOSSES
+from skreg_mlp.penalties import Penalty
+from skreg_mlp.penalties._names import PENALTIES
 
 SCALE_RATIO = 100  # columns whose scales differ by more are worth a warning
 SCALE_ROWS = 1024  # rows looked at for it
@@ -75,6 +76,16 @@ def is_strength(value):
     return _is_real(value) and value >= 0
 
 
+def _is_grid(value):
+    """Whether `value` is any array-like of one dimension that holds strengths."""
+    try:
+        numbers = np.asarray(value)
+        plain = numbers.ndim == 1 and numbers.dtype.kind in "iuf" and len(numbers) > 0
+    except (TypeError, ValueError):
+        return False
+    return plain and bool(np.isfinite(numbers).all() and (numbers >= 0).all())
+
+
 _BOOL = _is_bool, "True or False"
 _POSITIVE = _real(0, np.inf, closed="()")
 _NONNEGATIVE = _real(0, np.inf, closed="[)")
@@ -100,9 +111,7 @@ RULES = {
         "a finite number of at least 0, or a list of such, one per weight matrix",
     ),
     "alphas": (
-        lambda v: (
-            (_is_int(v) and v >= 1) or (_is_sequence(v) and len(v) and all(map(is_strength, v)))
-        ),
+        lambda v: (_is_int(v) and v >= 1) or _is_grid(v),
         "an integer of at least 1, how many, or an array of finite numbers of at least 0",
     ),
     "eps": _real(0, 1, closed="()"),
@@ -111,7 +120,8 @@ RULES = {
     "threshold": _real(0.5, 1, closed="(]"),
     "assumption": _one_of("none", "unimodal"),
     "selection": _one_of("min", "1se"),
-    "refit": _one_of("full", "support"),
+    "relaxed": _BOOL,
+    "target_scale": _or(None, _one_of("std")),
     "n_jobs": (
         lambda v: v is None or (_is_int(v) and v != 0),
         "None or a non-zero integer; -1 is all processors",
@@ -168,26 +178,46 @@ def check_values(**values):
 
 
 def check_layer_alphas(alpha, n_layers):
-    """One alpha per weight matrix, as a list of floats."""
+    """One alpha per weight matrix."""
     if not _is_sequence(alpha):
-        return [float(alpha)] * n_layers
+        return (float(alpha),) * n_layers
     if len(alpha) != n_layers:
         raise ValueError(
             f"alpha has {len(alpha)} values, but the network has {n_layers} weight matrices; "
             "give one number for all of them or one per matrix."
         )
-    return [float(a) for a in alpha]
+    return tuple(float(a) for a in alpha)
 
 
-def check_feature_groups(feature_groups, n_features):
+def check_feature_groups(feature_groups, n_features, name="feature_groups"):
     """Group codes 0 to n_groups - 1, one per feature."""
-    labels = np.asarray(feature_groups)
+    try:
+        labels = np.asarray(feature_groups)
+        codes = np.unique(labels, return_inverse=True)[1]
+    except (TypeError, ValueError):  # ragged lists, labels that cannot be compared
+        labels = codes = np.empty(0)
     if labels.shape != (n_features,):
         raise ValueError(
-            f"feature_groups must hold one label per feature, {n_features} here; got an array of "
-            f"shape {labels.shape}."
+            f"{name} must hold one label per feature, {n_features} in all, such as [0, 0, 1] for "
+            f"three features of which the first two go together; got {feature_groups!r}."
         )
-    return np.unique(labels, return_inverse=True)[1]
+    return codes
+
+
+def check_penalty_factor(penalty_factor, n_features):
+    """One factor of at least 0 for each feature, inf allowed but not for all of them."""
+    try:
+        factor = np.asarray(penalty_factor, dtype=np.float64)
+    except (TypeError, ValueError):
+        factor = np.empty(0)
+    if factor.shape != (n_features,) or not (factor >= 0).all():
+        raise ValueError(
+            "penalty_factor must hold one number of at least 0 (inf removes a feature) for each of "
+            f"the {n_features} features; got {penalty_factor!r}."
+        )
+    if np.isinf(factor).all():
+        raise ValueError("penalty_factor is inf for every feature: leave at least one in.")
+    return factor
 
 
 # --------------------------------------------------------------------------------------------
@@ -209,15 +239,30 @@ def check_weights(sample_weight, X, name="sample_weight"):
             f"{name} must not be negative; its smallest value is {weights.min():g}. Give rows to "
             "be ignored the weight 0."
         )
-    if not weights.sum(dtype=np.float64) > 0:
-        raise ValueError(f"{name} is zero for every row; give at least one a positive weight.")
+    with np.errstate(over="ignore"):
+        total = weights.sum(dtype=np.float64)
+    if not 0 < total < np.finfo(weights.dtype).max:
+        raise ValueError(
+            f"{name} must have a sum above 0 that {weights.dtype} can hold; got {total:g}. Weights "
+            "are relative: multiply all of them by one number."
+        )
     return weights
+
+
+def check_total_weight(data, name):
+    """Refuse data of which every row has weight zero."""
+    if data.mean_weight == 0:
+        raise ValueError(
+            f"Every {name} row has weight zero after sample_weight and class_weight: give some a "
+            "positive weight, pass X_val and y_val, or change random_state."
+        )
 
 
 def largest_magnitude(values):
     """max abs(values) of a dense or CSR array, without a temporary of its size."""
     values = values.data if sparse.issparse(values) else values
-    return max(-float(values.min()), float(values.max())) if values.size else 0.0
+    with np.errstate(invalid="ignore"):  # nan is found by those who ask
+        return max(-float(values.min()), float(values.max())) if values.size else 0.0
 
 
 def check_finite(X, estimator_name):
@@ -243,14 +288,8 @@ def warn_if_unscaled(X):
     one-hot column has a small deviation but the magnitude of its peers, and standardised, the
     reverse.
     """
-    rows = X[:: max(1, X.shape[0] // SCALE_ROWS)]
-    if sparse.issparse(rows):
-        deviation = np.sqrt(mean_variance_axis(rows.astype(np.float64), axis=0)[1])
-        peak = np.asarray(abs(rows).max(axis=0).todense()).ravel()
-    else:
-        parts = [rows[:, columns] for columns in gen_batches(rows.shape[1], SCALE_COLUMNS)]
-        deviation = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
-        peak = np.concatenate([np.abs(part).max(axis=0) for part in parts])
+    with np.errstate(over="ignore", invalid="ignore"):  # a column may be beyond all scales
+        deviation, peak = _deviations_and_peaks(X[:: max(1, X.shape[0] // SCALE_ROWS)])
     varying = deviation > 1e-12 * peak
     if varying.sum() < 2:
         return
@@ -262,5 +301,34 @@ def warn_if_unscaled(X):
             f"{deviation[varying].max():.2g}: one alpha cannot mean the same for all of them. "
             f"Put sklearn.preprocessing.{scaler} before this estimator in a pipeline.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
+
+
+def _deviations_and_peaks(rows):
+    """Standard deviation and largest magnitude of each column."""
+    if sparse.issparse(rows):
+        deviation = np.sqrt(mean_variance_axis(rows.astype(np.float64), axis=0)[1])
+        return deviation, np.asarray(abs(rows).max(axis=0).todense()).ravel()
+    parts = [rows[:, columns] for columns in gen_batches(rows.shape[1], SCALE_COLUMNS)]
+    deviation = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
+    return deviation, np.concatenate([np.abs(part).max(axis=0) for part in parts])
+
+
+# --------------------------------------------------------------------------------------------
+# Weights
+# --------------------------------------------------------------------------------------------
+def prediction_dtype(weights):
+    """The dtype that predictions are computed in: float32 if all weights are, else float64.
+
+    Fitted weights may be set by hand, or come from a file: whatever numpy cannot turn into real
+    numbers is refused.
+    """
+    dtypes = {np.dtype(getattr(values, "dtype", object)) for values in weights}
+    refused = [dtype for dtype in dtypes if dtype.kind not in "fiu"]
+    if refused:
+        raise ValueError(
+            f"coefs_ and intercepts_ must be arrays of real numbers; got dtype {refused[0]}."
+        )
+    narrow = all(dtype.kind == "f" and dtype.itemsize <= 4 for dtype in dtypes)
+    return np.dtype(np.float32 if narrow else np.float64)

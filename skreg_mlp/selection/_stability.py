@@ -1,4 +1,4 @@
-"""Feature selection on top of the networks: selection that is stable, groups of one-hot columns."""
+"""Features that a sparse network selects again and again on halves of the rows."""
 
 from __future__ import annotations
 
@@ -6,28 +6,19 @@ import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    MetaEstimatorMixin,
-    OneToOneFeatureMixin,
-    clone,
-    is_classifier,
-)
-from sklearn.compose import ColumnTransformer
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.feature_selection import SelectorMixin
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp import _validation
-from skreg_mlp._alphas import alpha_grid, check_single
-from skreg_mlp._base import restored_on_error
-from skreg_mlp._callbacks import CallbackSupportMixin, with_callbacks
-from skreg_mlp._cross_validation import run_subtask
-from skreg_mlp._network import selected_inputs
-from skreg_mlp._walk import Walk
+from skreg_mlp._estimators.door import Rows as ValidRows
+from skreg_mlp._estimators.door import enter, entry_of
+from skreg_mlp._estimators.path import check_single, follow, new_walk
+from skreg_mlp._estimators.validation import check_parameters, check_values
+from skreg_mlp._objective.network import selected_inputs
+from skreg_mlp._training.grid import alpha_grid
+from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 
 if TYPE_CHECKING:
     from typing import Any
@@ -35,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
-    from skreg_mlp._estimators import Single
+    from skreg_mlp._estimators.single import Single
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
 
 
@@ -93,24 +84,21 @@ def _halves(labels: Ints, rng: np.random.RandomState) -> tuple[Ints, Ints]:
 
 @with_callbacks
 def _first_within(
-    estimator: Single,
-    X: Any,
-    y: Any,
-    sample_weight: Floats | None,
-    max_features: int,
-    alphas: int | Numbers,
-    eps: float,
+    estimator: Single, rows: ValidRows, max_features: int, alphas: int | Numbers, eps: float
 ) -> Mask:
     """Selected features of the first network on a path that has at most `max_features`."""
-    walk = Walk(estimator, X, y, sample_weight)
-    if not walk.problem.sparse:
+    entry = entry_of(estimator, rows)
+    if not entry.settings.sparse:
         raise ValueError(
             f"penalty={estimator.penalty!r} never drops a feature, and max_features={max_features} "
             "asks for it: choose another penalty, such as 'group_l1', or set max_features=None."
         )
+    walk = new_walk(estimator, entry)
+    grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
-    for _ in walk.follow(alpha_grid(estimator, walk.problem, alphas, eps), certify=False):
-        selected = selected_inputs(walk.problem.network.coefs(walk.theta))
+    for _ in follow(estimator, entry, walk, grid, certify=False):
+        weights = entry.weights(walk.problem.network, walk.theta)
+        selected = selected_inputs(weights["coefs_"])
         walk.done = selected.sum() <= max_features
     if not walk.done:
         raise ValueError(
@@ -123,19 +111,22 @@ def _first_within(
 
 def _select(
     estimator: Single,
-    rows: Ints,
-    X: Any,
-    y: Any,
-    sample_weight: Floats | None,
+    rows: ValidRows,
+    half: Ints,
     max_features: int | None,
     alphas: int | Numbers,
     eps: float,
 ) -> Mask:
-    """Mask of the features that `estimator` selects on `rows`."""
-    data = X[rows], y[rows], None if sample_weight is None else sample_weight[rows]
+    """Mask of the features that `estimator` selects on a half of the rows."""
+    part = rows.part(half)
+    if part.weight is not None and not part.weight.any():
+        raise ValueError(
+            "sample_weight is zero for every row of one half: give more rows a positive weight, or "
+            "leave the others out."
+        )
     if max_features is None:
-        return estimator.fit(*data).selected_features_
-    return _first_within(estimator, *data, max_features, alphas, eps)
+        return estimator.fit(*part).selected_features_
+    return _first_within(estimator, part, max_features, alphas, eps)
 
 
 class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
@@ -180,7 +171,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Seed of the halves and of all networks, whatever the ``random_state`` of `estimator`.
 
     verbose : int, default=0
-        Messages of joblib. The networks themselves are silent.
+        1 prints a line after each half. The networks themselves are silent.
 
     Attributes
     ----------
@@ -299,27 +290,22 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         ConvergenceWarning
             Without `max_features`, whatever ``estimator.fit`` warns of.
         """
-        self._check_parameters()
-        with restored_on_error(self):
-            single = clone(self.estimator).set_params(verbose=0)
-            if self.max_features is not None:
-                single.set_params(early_stopping=False, warm_start=False)
-            X, y, sample_weight = single._read(X, y, sample_weight, reset=True)
-            self.__dict__.pop("feature_names_in_", None)
-            for name in ("n_features_in_", "feature_names_in_"):
-                if hasattr(single, name):
-                    setattr(self, name, getattr(single, name))
-            self._check_shape(X)
-            _validation.warn_if_unscaled(X)
-            selected = self._select_on_halves(single, X, y, sample_weight)
-            self.selection_frequencies_ = np.mean(selected, axis=0)
-            self.n_selected_ = float(np.sum(selected) / len(selected))
-        return self
-
-    def _check_parameters(self) -> None:
         check_single(self.estimator)
-        _validation.check_parameters(self)
-        _validation.check_parameters(self.estimator)
+        check_parameters(self)
+        work, single = copy.copy(self), clone(self.estimator).set_params(verbose=0)
+        if self.max_features is not None:
+            single.set_params(early_stopping=False, warm_start=False)
+        rows = enter(single, X, y, sample_weight).rows
+        work.__dict__.pop("feature_names_in_", None)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(single, name):
+                setattr(work, name, getattr(single, name))
+        work._check_shape(rows.X)
+        selected = work._select_on_halves(single, rows)
+        work.selection_frequencies_ = np.mean(selected, axis=0)
+        work.n_selected_ = float(np.sum(selected) / len(selected))
+        self.__dict__ = work.__dict__
+        return self
 
     def _check_shape(self, X: Any) -> None:
         n_samples, n_features = X.shape
@@ -334,22 +320,24 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             )
 
     @with_callbacks
-    def _select_on_halves(
-        self, single: Single, X: Any, y: Any, sample_weight: Floats | None
-    ) -> list[Mask]:
+    def _select_on_halves(self, single: Single, rows: ValidRows) -> list[Mask]:
         """Masks of the features selected on each half, two after two."""
         rng = check_random_state(self.random_state)
-        labels = _labels(y, is_classifier(single))
+        labels = _labels(rows.y, is_classifier(single))
         context = self._init_callback_context(max_subtasks=2 * self.n_pairs)
-        told = dict(estimator=self, X=X, y=y)
+        told = dict(estimator=self, X=rows.X, y=rows.y)
         context.call_on_fit_task_begin(**told)
-        tasks = []
-        for rows in (half for _ in range(self.n_pairs) for half in _halves(labels, rng)):
+        tasks, n_halves = [], 2 * self.n_pairs
+        for half in (half for _ in range(self.n_pairs) for half in _halves(labels, rng)):
             seeded = copy.copy(single).set_params(random_state=rng.randint(2**31 - 1))
-            data = rows, X, y, sample_weight, self.max_features, self.alphas, self.eps
+            args = rows, half, self.max_features, self.alphas, self.eps
             subcontext = context.subcontext(task_name="half")
-            tasks.append(delayed(run_subtask)(_select, seeded, subcontext, *data))
-        selected = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(tasks)
+            tasks.append(delayed(run_subtask)(_select, seeded, subcontext, *args))
+        selected = []
+        for mask in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
+            selected.append(mask)
+            if self.verbose:
+                print(f"half {len(selected)}/{n_halves}   {mask.sum()} features", flush=True)
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
         return selected
 
@@ -381,7 +369,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         """
         check_is_fitted(self)
         threshold = self.threshold if threshold is None else threshold
-        _validation.check_values(threshold=threshold, assumption=assumption)
+        check_values(threshold=threshold, assumption=assumption)
         n_features = self.n_features_in_
         q = self.n_selected_ if self.max_features is None else self.max_features
         factor = markov_factor(threshold)
@@ -396,7 +384,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     def _get_support_mask(self) -> Mask:
         check_is_fitted(self)
-        _validation.check_values(threshold=self.threshold)
+        check_values(threshold=self.threshold)
         return self.selection_frequencies_ >= self.threshold
 
     def __sklearn_tags__(self) -> Any:
@@ -404,113 +392,3 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         tags.target_tags.required = True
         tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
         return tags
-
-
-# --------------------------------------------------------------------------------------------
-# Groups of one-hot columns
-# --------------------------------------------------------------------------------------------
-def one_hot_groups(transformer: ColumnTransformer | OneHotEncoder | Pipeline) -> Ints:
-    """Label the columns so that the one-hot columns of each category stay together.
-
-    Give them as ``feature_groups`` to a network with a group penalty: the columns of a category
-    are then selected, or dropped, as a whole.
-
-    Parameters
-    ----------
-    transformer : ColumnTransformer, OneHotEncoder or Pipeline
-        A fitted one. A ColumnTransformer may hold encoders, pipelines with an encoder and further
-        ones like itself; a pipeline may go on with steps that keep or select columns.
-
-    Returns
-    -------
-    ndarray of int of shape (n_features_out,)
-        A label for each output column, counted from 0, in the order of ``get_feature_names_out``:
-        one for all columns that a OneHotEncoder made from the same input column, and one for every
-        other column.
-
-    Raises
-    ------
-    NotFittedError
-        The transformer is not fitted.
-    ValueError
-        It is something else, or a step after an encoder mixes columns.
-
-    Notes
-    -----
-    A category that is missing in the training rows of a fold takes its column along: give
-    ``OneHotEncoder(categories=...)`` where the groups are to hold in cross-validation.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.compose import make_column_transformer
-    >>> from sklearn.preprocessing import OneHotEncoder, StandardScaler
-    >>> from skreg_mlp import one_hot_groups
-    >>> X = np.array([["red", 1.5, "S"], ["blue", 2.0, "M"], ["green", 0.3, "S"]], dtype=object)
-    >>> columns = make_column_transformer(
-    ...     (OneHotEncoder(), [0, 2]), (StandardScaler(), [1])
-    ... ).fit(X)
-    >>> one_hot_groups(columns)
-    array([0, 0, 0, 1, 1, 2])
-    """
-    known = isinstance(transformer, (ColumnTransformer, OneHotEncoder, Pipeline))
-    if known:
-        check_is_fitted(transformer)
-    groups = _groups(transformer) if known else None
-    if groups is None:
-        raise ValueError(
-            "transformer must be a fitted ColumnTransformer or OneHotEncoder, or a Pipeline with "
-            f"one of them; got {transformer!r}."
-        )
-    return np.unique(groups, return_inverse=True)[1]
-
-
-def _groups(transformer: Any) -> Ints | None:
-    """For each output column the first one of its group; None where no encoder is inside."""
-    if isinstance(transformer, OneHotEncoder):
-        named = copy.copy(transformer).set_params(feature_name_combiner=lambda name, category: name)
-        return _firsts(named.get_feature_names_out())
-    if isinstance(transformer, ColumnTransformer):
-        return _groups_of_columns(transformer)
-    if isinstance(transformer, Pipeline):
-        return _groups_of_steps(transformer)
-    return None
-
-
-def _firsts(labels: Array) -> Ints:
-    """For each entry the index of the first one that equals it."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return first[inverse]
-
-
-def _groups_of_columns(transformer: ColumnTransformer) -> Ints:
-    spans = transformer.output_indices_
-    groups = np.arange(max((span.stop for span in spans.values()), default=0))
-    for name, part, _ in transformer.transformers_:
-        span = spans[name]
-        inside = _groups(part) if span.stop > span.start else None
-        if inside is not None:
-            groups[span] = span.start + inside
-    return groups
-
-
-def _groups_of_steps(pipeline: Pipeline) -> Ints | None:
-    groups = None
-    for name, step in pipeline.steps:
-        if groups is None:
-            groups = _groups(step)
-        elif hasattr(step, "get_support"):
-            groups = _firsts(groups[step.get_support()])
-        elif not _keeps_columns(step):
-            raise ValueError(
-                f"one_hot_groups cannot follow one-hot columns through the step {name!r}, "
-                f"{step!r}: give the fitted steps before it, or a "
-                "FunctionTransformer(feature_names_out='one-to-one') in its place."
-            )
-    return groups
-
-
-def _keeps_columns(step: Any) -> bool:
-    if isinstance(step, FunctionTransformer):
-        return step.func is None or step.feature_names_out == "one-to-one"
-    return step in (None, "passthrough") or isinstance(step, OneToOneFeatureMixin)

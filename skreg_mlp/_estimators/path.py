@@ -5,26 +5,46 @@ from __future__ import annotations
 import copy
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg_mlp import _validation
-from skreg_mlp._alphas import alpha_grid, check_single, layer_alphas
-from skreg_mlp._callbacks import print_line, with_callbacks
-from skreg_mlp._estimators import SingleT
-from skreg_mlp._network import selected_inputs
-from skreg_mlp._setup import solver_name
-from skreg_mlp._walk import Walk
+from skreg_mlp._estimators.door import enter, read_validation
+from skreg_mlp._estimators.single import (
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+    SingleT,
+)
+from skreg_mlp._estimators.training import (
+    DIVERGED,
+    explained,
+    fitted_weights,
+    generator,
+    held_out,
+    score_of,
+    task_data,
+)
+from skreg_mlp._estimators.validation import check_values
+from skreg_mlp._objective.network import selected_inputs
+from skreg_mlp._solvers.result import NonFiniteError
+from skreg_mlp._training.grid import alpha_grid, grid_ends
+from skreg_mlp._training.progress import Tasks, print_line, with_callbacks
+from skreg_mlp._training.walk import Walk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from numpy.typing import ArrayLike
 
-    from skreg_mlp._alphas import Grid
+    from skreg_mlp._estimators.door import Entry
+    from skreg_mlp._estimators.single import Single
+    from skreg_mlp._estimators.training import Held
+    from skreg_mlp._objective.targets import Targets
+    from skreg_mlp._training.grid import Grid
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
 
 
@@ -116,7 +136,7 @@ class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
             )
         return int(within[0])
 
-    def estimator(self, index: int) -> SingleT:
+    def to_estimator(self, index: int) -> SingleT:
         """The network at ``alphas[index]``, as a fitted estimator.
 
         Parameters
@@ -134,20 +154,63 @@ class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
             There is no such alpha.
         """
         fitted = copy.copy(self._template)
-        fitted.alpha = layer_alphas(fitted, self.alphas[index])
+        fitted.alpha = layer_alphas(fitted.alpha, float(self.alphas[index]))
         fitted.coefs_, fitted.intercepts_ = self.coefs[index], self.intercepts[index]
         fitted.loss_, fitted.objective_ = float(self.loss[index]), float(self.objective[index])
         fitted.stationarity_ = float(self.stationarity[index])
         return fitted
 
 
+def layer_alphas(given: Any, alpha: float) -> float | list[float]:
+    """`alpha` for every layer; where an estimator has one each, those scaled to that largest."""
+    if np.ndim(given) == 0:
+        return alpha
+    ratios = np.asarray(given, dtype=np.float64)
+    return (alpha * (ratios / ratios.max() if ratios.any() else np.ones_like(ratios))).tolist()
+
+
+# --------------------------------------------------------------------------------------------
+# Following a network, with what an estimator tells on the way
+# --------------------------------------------------------------------------------------------
+def new_walk(estimator: Single, entry: Entry, rows: Ints | None = None) -> Walk:
+    """A network of `estimator` at its start, to be trained on `rows` of the entry (None: all)."""
+    targets, rng = entry.targets(rows), generator(estimator.random_state)
+    return Walk(entry.settings, entry.problem(targets, rows), targets, rng)
+
+
+def fitted_point(entry: Entry, walk: Walk) -> dict[str, Any]:
+    """Fitted attributes of the network at the present alpha, with copies of its weights."""
+    figures = dict(zip(("loss_", "objective_", "stationarity_"), walk.figures))
+    weights = fitted_weights(entry, walk.problem.network, walk.targets, walk.theta)
+    return dict(weights, solver_=walk.solver_name, **figures)
+
+
+def follow(
+    estimator: Single, entry: Entry, walk: Walk, grid: Grid, *, certify: bool
+) -> Iterator[float]:
+    """Let a walk follow a grid: see `Walk.follow`. Callbacks see one task for each alpha."""
+    context = estimator._init_callback_context(max_subtasks=len(grid.alphas))
+    told = dict(estimator=estimator, **task_data(*entry.rows))
+    context.call_on_fit_task_begin(**told)
+    tasks = Tasks(context, name="alpha", **told)
+    attributes = partial(fitted_point, entry, walk)
+    try:
+        yield from walk.follow(grid, certify=certify, tasks=tasks, attributes=attributes)
+    except NonFiniteError as error:
+        raise explained(error, estimator, entry) from None
+    context.call_on_fit_task_end(**told, reconstruction_attributes={})
+
+
 @with_callbacks
-def trace(estimator: SingleT, walk: Walk, grid: Grid) -> RegularizationPath[SingleT]:
-    """`RegularizationPath` of a validated estimator, ready to walk along a grid."""
+def trace(
+    estimator: SingleT, entry: Entry, walk: Walk, grid: Grid, held: Held | None = None
+) -> RegularizationPath[SingleT]:
+    """The whole path of `estimator`, which becomes its template."""
     points = []
-    for alpha in walk.follow(grid, certify=True):
-        score = None if walk.score is None else walk.score(walk.theta)
-        points.append((alpha, walk.attributes(), score))
+    score_theta = score_of(estimator, entry, walk.problem, walk.targets, held)
+    for alpha in follow(estimator, entry, walk, grid, certify=True):
+        score = None if score_theta is None else score_theta(walk.theta)
+        points.append((alpha, fitted_point(entry, walk), score))
         if estimator.verbose:
             _report(points[-1], len(points), grid.n_planned)
     estimator.__dict__.update(points[-1][1])
@@ -258,30 +321,116 @@ def regularization_path(
     >>> path = regularization_path(mlp, X, y)
     >>> int(path.n_nonzero[0]), int(path.n_nonzero[-1])
     (110, 0)
-    >>> path.estimator(path.first_within(3)).n_selected_features_ <= 3
+    >>> path.to_estimator(path.first_within(3)).n_selected_features_ <= 3
     True
     """
     check_single(estimator)
+    check_values(alphas=alphas, eps=eps)
     estimator = clone(estimator).set_params(early_stopping=False, warm_start=False)
-    _validation.check_parameters(estimator)
-    _validation.check_values(alphas=alphas, eps=eps)
-    X, y, sample_weight = estimator._read(X, y, sample_weight, reset=True)
-    _validation.warn_if_unscaled(X)
-    given = estimator._read_validation(X_val, y_val, sample_weight_val)
-    walk = Walk(estimator, X, y, sample_weight, given=given)
-    path = trace(estimator, walk, alpha_grid(estimator, walk.problem, alphas, eps))
-    warn_if_unfinished(walk, path)
+    entry = enter(estimator, X, y, sample_weight)
+    given = read_validation(estimator, X_val, y_val, sample_weight_val)
+    walk = new_walk(estimator, entry)
+    held = held_out(entry, walk.targets, given, None)
+    grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
+    path = trace(estimator, entry, walk, grid, held)
+    warn_if_unfinished(path, walk.targets)
     return path
 
 
-def warn_if_unfinished(walk: Walk, path: RegularizationPath[Any]) -> None:
-    """Warn where lbfgs, which certifies its answers, left alphas above its tolerance."""
-    estimator, above = walk.estimator, path.stationarity > walk.estimator.tol
-    if above.any() and solver_name(estimator, walk.problem) == "lbfgs":
+def alpha_max(
+    estimator: Single, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """Strength of the penalty above which nothing is left: the top of the grid of a path.
+
+    Without hidden layers it is the classical one: the least alpha at which the model with every
+    weight at zero is optimal. Just below it the first weight (or group) is non-zero.
+
+    With hidden layers the zero network is a local minimum at *any* alpha > 0 of a sparse penalty.
+    What is returned is an alpha above which it is the *global* minimum; a warm-started path is
+    usually empty at half of it. With D weight matrices under l1, activations of slope at most 1, L0
+    the loss of the null model and q the largest over inputs j and outputs c of mean_i
+    abs(delta_ic) abs(x_ij - mean_j) (mean_j is 0 for CSR matrices, which makes the bound larger),
+    delta being the gradient of the loss at the null model, it is
+    L0^(1 - 1/D) q^(1/D) / D: layers of norm1 p_l lower the loss by q p_1 ... p_D at most, and by no
+    more than L0, at the cost alpha (p_1 + ... + p_D). Group penalties divide q by the square roots
+    of the widths, "elasticnet" by l1_ratio^D; a concave penalty needs more, as far as its slope
+    falls.
+
+    Parameters
+    ----------
+    estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+        Where its ``alpha`` is a list, one per layer, the ratios are kept and the result is the
+        largest of them. "l2" zeros nothing: it gets the value of "l1".
+    X : array-like or CSR matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    sample_weight : array-like of shape (n_samples,), optional
+
+    Returns
+    -------
+    float
+        In the units of ``alpha``, under the ``alpha_scaling`` of the estimator.
+
+    Raises
+    ------
+    TypeError
+        `estimator` is of another class.
+    ValueError
+        A parameter or the data is outside its range, a layer is unpenalised, or the penalty is one
+        of your own without ``least_cost``.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), Regularization paths for generalized linear models via
+    coordinate descent.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg_mlp import RegularizedMLPRegressor, alpha_max
+    >>> X, y = load_diabetes(return_X_y=True, scaled=True)
+    >>> alpha = alpha_max(RegularizedMLPRegressor((), penalty="l1"), X, y)
+    >>> round(alpha, 4)
+    2.148
+    >>> RegularizedMLPRegressor((), penalty="l1", alpha=alpha).fit(X, y).n_nonzero_
+    0
+    """
+    check_single(estimator)
+    estimator = clone(estimator)
+    entry = enter(estimator, X, y, sample_weight)
+    return float(grid_ends(entry.settings, entry.problem(entry.targets()))[1])
+
+
+def check_single(estimator: object) -> None:
+    """Raise TypeError unless `estimator` is one of the two that take a single alpha."""
+    if not isinstance(estimator, (RegularizedMLPClassifier, RegularizedMLPRegressor)):
+        raise TypeError(
+            "estimator must be a RegularizedMLPClassifier or a RegularizedMLPRegressor; got "
+            f"{type(estimator).__name__}. Apply the other steps of a pipeline to X first."
+        )
+
+
+def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets) -> None:
+    """Warn where lbfgs, which certifies its answers, left alphas above its tolerance.
+
+    And where networks are far worse than a constant prediction.
+    """
+    template = path._template
+    above = path.stationarity > template.tol
+    if above.any() and template.solver_ == "lbfgs":
         warnings.warn(
             f"{above.sum()} of {len(path)} alphas ended with a stationarity of up to "
-            f"{path.stationarity.max():.2g}, above tol={estimator.tol:g}: raise max_iter or tol, "
+            f"{path.stationarity.max():.2g}, above tol={template.tol:g}: raise max_iter or tol, "
             "or scale the data.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    lost = path.loss > DIVERGED * targets.null_loss
+    if targets.null_loss > 0 and lost.any():
+        warnings.warn(
+            f"{lost.sum()} of {len(path)} networks diverged: their loss, up to "
+            f"{path.loss.max():.3g}, is more than {DIVERGED:g} times that of a constant "
+            f"prediction, {targets.null_loss:.3g}. Lower learning_rate_init="
+            f"{template.learning_rate_init!r} or scale X.",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skreg_mlp._activations import ACTIVATIONS
 from skreg_mlp._kernels import fused
+from skreg_mlp._objective.activations import ACTIVATIONS
 
 identity = ACTIVATIONS["identity"]
 
@@ -68,20 +68,6 @@ class Network:
             places += [s.start + kept for s, kept in zip(self._intercept_slices, units[1:])]
         return np.concatenate(places)
 
-    def units(self, output_unit):
-        """Natural scale of each parameter: `output_unit` in the last layer, 1 below it."""
-        units = np.ones(self.n_parameters, dtype=self.dtype)
-        self.coefs(units)[-1][...] = output_unit
-        if self.intercepts:
-            self.biases(units)[-1][...] = output_unit
-        return units
-
-    def typical_weights(self, output_unit):
-        """Root mean square weight of each layer of a random start (see `initialize`), relu's."""
-        weights = np.sqrt([2 / sum(shape) for shape in self.shapes])
-        weights[-1] *= output_unit
-        return weights
-
     def pack(self, coefs, intercepts):
         """Lay given weights and intercepts out as one new vector."""
         theta = np.empty(self.n_parameters, dtype=self.dtype)
@@ -92,11 +78,10 @@ class Network:
                 view[...] = values
         return theta
 
-    def initialize(self, rng, null_scores, spread, gain):
+    def initialize(self, rng, null_scores, gain):
         """Start at the null model plus small random hidden layers (Glorot and Bengio, 2010).
 
-        The last intercepts are `null_scores`, the last weights are scaled by `spread`, the spread
-        of the targets. Hidden weights and intercepts are uniform in
+        The last intercepts are `null_scores`. Hidden weights and intercepts are uniform in
         +- sqrt(gain / (fan_in + fan_out)). Without hidden layers every weight starts at zero:
         the problem is convex and the null model is where its path begins.
         """
@@ -107,7 +92,6 @@ class Network:
                 W[...] = rng.uniform(-bound, bound, W.shape)
                 if b is not None:
                     b[...] = rng.uniform(-bound, bound, b.shape)
-            self.coefs(theta)[-1][...] *= spread
         if self.intercepts:
             self.biases(theta)[-1][...] = null_scores
         return theta

@@ -54,6 +54,15 @@ except ImportError:  # scikit-learn before 1.9
         return method
 
 
+def run_subtask(task, estimator, context, *args):
+    """Run `task(estimator, *args)` as a subtask of the fit that `context` belongs to."""
+    with context.propagate_callback_context(estimator):
+        context.call_on_fit_task_begin(estimator=estimator)
+        result = task(estimator, *args)
+        context.call_on_fit_task_end(estimator=estimator)
+    return result
+
+
 class Tasks:
     """The subtasks of one task, one after the other.
 

@@ -18,10 +18,12 @@ least-norm subgradient says which zeros must come back.
 import numpy as np
 from scipy import optimize
 
-from skreg_mlp._solvers._result import NonFiniteError, Result
+from skreg_mlp._solvers.result import NonFiniteError, Result
 
 MAX_LINE_SEARCH = 50
 PAIRS = 30  # kept by L-BFGS: more cost more an iteration than they save
+FEWEST_PAIRS = 5
+PAIRS_BYTES = 2**28  # fewer pairs are kept where they would be larger: 32 bytes a variable each
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 LIFTED_TOL = 3e-2  # of the least strength: then most zeros are known, and the rest is smaller
@@ -38,6 +40,10 @@ class _EndOfStage(Exception):
     """The stage has nothing more to give."""
 
 
+def _n_pairs(n_variables):
+    return int(np.clip(PAIRS_BYTES // (32 * n_variables), FEWEST_PAIRS, PAIRS))
+
+
 class Objective:
     """A problem seen in float64: counts, budget, and the last iterate accepted."""
 
@@ -47,7 +53,6 @@ class Objective:
         self.n_iter = self.n_fun = 0
         self.theta = theta.astype(np.float64)
         self._narrow, self._gradient = theta.copy(), np.empty_like(theta)
-        self._units = np.ones(len(theta)) if problem.units is None else problem.units.astype(float)
 
     def loss_and_gradient(self, theta):
         self.n_fun += 1
@@ -73,18 +78,14 @@ class Objective:
         return loss_and_gradient
 
     def value(self, theta):
-        return self.loss_and_gradient(theta)[0] + self.problem.penalty_value(theta)
+        return self.loss_and_gradient(theta)[0] + self.problem.penalties.value(theta)
 
     def minimize(self, stage, tol, max_iter=np.inf):
-        """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`.
+        """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`."""
+        seen, evaluate = {}, self._on(stage.support)
 
-        L-BFGS-B sees x / unit, so that its path does not depend on the units of the targets.
-        """
-        seen, unit, evaluate = {}, stage.unit(self._units), self._on(stage.support)
-
-        def value_and_gradient(z):
+        def value_and_gradient(x):
             self.history.begin()
-            x = z * unit
             theta = stage.theta(x)
             loss, gradient = evaluate(theta)
             value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
@@ -94,10 +95,9 @@ class Objective:
                 # a wall, low enough for the line search to interpolate a useful shorter step
                 return seen["value"] + 10 * (1 + abs(seen["value"])), np.zeros_like(x)
             seen.update(value=value, loss=loss)
-            return value, gradient * unit
+            return value, gradient
 
-        def accept(z):
-            x = z * unit
+        def accept(x):
             self.n_iter += 1
             self.theta = stage.theta(x)
             self._record(seen["loss"])
@@ -109,15 +109,15 @@ class Objective:
         try:
             optimize.minimize(
                 value_and_gradient,
-                stage.start / unit,
+                stage.start,
                 jac=True,
                 method="L-BFGS-B",
                 bounds=stage.bounds,
                 callback=accept,
                 options=dict(
-                    maxcor=PAIRS,
+                    maxcor=_n_pairs(len(stage.start)),
                     ftol=0,
-                    gtol=tol * min(1.0, unit.min()),
+                    gtol=tol,
                     maxls=MAX_LINE_SEARCH,
                     maxiter=min(max_iter, self.max_iter - self.n_iter),
                     maxfun=self.max_fun - self.n_fun,
@@ -128,7 +128,7 @@ class Objective:
 
     def _record(self, loss):
         theta = self.theta.astype(self._narrow.dtype)
-        self.history.record(theta, loss, loss + self.problem.penalty_value(self.theta))
+        self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
         if self.history.exhausted:
             raise _Stop
         if self.history.stopped:  # end as at max_iter, with the exact zeros that a stage leaves
@@ -144,7 +144,7 @@ class Lifted:
         self._active, self._n = np.flatnonzero(active), len(theta)
         self._l1, self._l2 = terms.l1[active], terms.l2[active]
         self._split = np.flatnonzero(self._l1 > 0)
-        group = terms.group[active]
+        group = terms.groups[active]
         self._gated = np.flatnonzero(group >= 0)
         gates, self._group = np.unique(group[self._gated], return_inverse=True)
         self._strength = terms.strength[gates]
@@ -181,14 +181,6 @@ class Lifted:
         theta = np.zeros(self._n)
         theta[self._active] = self._gate(s) * w
         return theta
-
-    def unit(self, units):
-        """Scale of each variable: a gate and its group share that of their product."""
-        u = units[self._active]
-        s = np.ones(len(self._strength))
-        np.maximum.at(s, self._group, u[self._gated])
-        u[self._gated] = np.sqrt(u[self._gated])
-        return np.concatenate([u, u[self._split], np.sqrt(s)])
 
     def collapsed(self, x):
         return False
@@ -228,7 +220,7 @@ class Restricted:
         signed = terms.l1[support] > 0
         self._slope = terms.l1[support] * np.sign(self.start)
         self._l2 = terms.l2[support]
-        group = terms.group[support]
+        group = terms.groups[support]
         self._grouped, self._strength = group >= 0, terms.strength
         self._group = group[self._grouped]
         self.bounds = optimize.Bounds(
@@ -240,9 +232,6 @@ class Restricted:
         theta = np.zeros(self._n)
         theta[self._active] = x
         return theta
-
-    def unit(self, units):
-        return units[self._active]
 
     def _norms(self, x):
         return np.sqrt(np.bincount(self._group, x[self._grouped] ** 2, len(self._strength)))
@@ -271,16 +260,17 @@ class Renewed(Restricted):
     """
 
     def __init__(self, problem, theta, support):
-        problem.majorize(np.zeros_like(theta))  # the slopes at zero say which signs to hold
-        super().__init__(problem.terms(), theta, support)
+        # the slopes at zero say which signs to hold
+        problem.penalties.majorize(np.zeros_like(theta))
+        super().__init__(problem.penalties.terms(), theta, support)
         self._problem, self._signs = problem, np.sign(self.start)
 
     def value_and_gradient(self, x, theta, loss, gradient):
-        self._problem.majorize(theta)
-        terms = self._problem.terms()
+        self._problem.penalties.majorize(theta)
+        terms = self._problem.penalties.terms()
         self._slope, self._strength = terms.l1[self._active] * self._signs, terms.strength
         gradient = super().value_and_gradient(x, theta, loss, gradient)[1]
-        return loss + self._problem.penalty_value(theta), gradient
+        return loss + self._problem.penalties.value(theta), gradient
 
 
 def _proximal_step(objective, theta, gradient, step, chosen):
@@ -288,7 +278,7 @@ def _proximal_step(objective, theta, gradient, step, chosen):
     value = objective.value(theta)
     for _ in range(40):
         moved = theta - step * gradient
-        objective.problem.prox(moved, step)
+        objective.problem.penalties.prox(moved, step)
         moved = np.where(chosen(moved), moved, theta)
         if np.array_equal(moved, theta) or objective.value(moved) <= value:
             return moved
@@ -304,13 +294,13 @@ def _crush(objective, terms, theta):
     there, and the mask of these weights.
     """
     strength = terms.l1 + terms.l2
-    grouped = terms.group >= 0
-    strength[grouped] += terms.strength[terms.group[grouped]]
+    grouped = terms.groups >= 0
+    strength[grouped] += terms.strength[terms.groups[grouped]]
     gradient = objective.loss_and_gradient(theta)[1]
     dwarfed = strength > DWARFED * max(1.0, np.abs(gradient).max())
     for _ in range(2 if dwarfed.any() else 0):
         moved = theta - gradient
-        objective.problem.prox(moved, 1.0)
+        objective.problem.penalties.prox(moved, 1.0)
         theta = np.where(dwarfed, moved, theta)
         gradient = objective.loss_and_gradient(theta)[1]
     return theta, gradient, dwarfed
@@ -322,59 +312,82 @@ def _emptied(objective, theta, free, tol):
     At the least alpha that empties a model every warm start would end with another tiny remnant.
     """
     problem = objective.problem
-    if free.all() or not problem.convex or problem.concave or not theta[~free].any():
+    if free.all() or not problem.convex or problem.penalties.concave or not theta[~free].any():
         return theta
     empty = np.where(free, theta, 0)
     residual = problem.subgradient(empty, objective.loss_and_gradient(empty)[1])
     return empty if np.abs(residual).max() <= tol else theta
 
 
-def _solve(objective, tol):
-    """Alternate lifted and restricted problems until no subgradient entry exceeds `tol`."""
-    problem = objective.problem
-    problem.majorize(np.zeros_like(objective.theta))
-    terms = problem.terms()
-    free = (terms.l1 == 0) & (terms.group < 0)
-    strengths = np.concatenate([terms.l1[terms.l1 > 0], terms.strength[terms.strength > 0]])
-    lifted_tol = max(LIFTED_TOL * strengths.min(initial=np.inf), 0.1 * tol)
-    if not free.all() and not objective.theta[~free].any():
-        # at the null model, only violators of its zero conditions may leave zero
-        objective.minimize(Restricted(terms, objective.theta, free), 0.5 * tol)
-    step, best, stalled = 1.0, np.inf, 0
-    while stalled < MAX_STALLED:
-        if problem.concave:  # where it is flat, weights that do not matter stay: see `compact`
-            problem.compact(objective.theta)
-        theta, gradient, dwarfed = _crush(objective, terms, objective.theta)
-        objective.theta = theta
-        problem.majorize(theta)
-        terms = problem.terms()
-        residual = problem.subgradient(theta, gradient)
-        largest = np.abs(residual).max()
-        if largest <= tol:
-            objective.theta = _emptied(objective, theta, free, tol)
-            return
-        stalled = 0 if largest < PROGRESS * best else stalled + 1
-        best = min(best, largest)
-        if not free.all():
-            # only the groups at zero that must leave it: gates at zero would hold them there
-            held = (terms.group >= 0) & (theta == 0)
-            objective.theta = theta = _proximal_step(
-                objective, theta, gradient, 1.0, lambda moved, held=held: held
-            )
-            active = (free | (theta != 0) | (residual != 0)) & ~dwarfed
-            lifted_iter = POLISH_ITER if problem.concave else np.inf
-            objective.minimize(Lifted(terms, theta, active), lifted_tol, lifted_iter)
-            lifted_tol = max(0.1 * lifted_tol, 0.1 * tol)
-            gradient = objective.loss_and_gradient(objective.theta)[1]
-            # near a minimum, what such a step zeros is what is to be zero
-            objective.theta = theta = _proximal_step(
-                objective, objective.theta, gradient, step, lambda moved: moved == 0
-            )
-            step /= 2
-        support = (free | (theta != 0)) & ~dwarfed
-        polish_iter = np.inf if free.all() else POLISH_ITER
-        kind, smooth = (Renewed, problem) if problem.concave else (Restricted, terms)
-        objective.minimize(kind(smooth, theta, support), 0.5 * tol, polish_iter)
+class _Rounds:
+    """Alternate lifted and restricted problems until no subgradient entry exceeds `tol`.
+
+    A round is: `_crush` what no loss can hold up; stop if the rest is stationary; let zeros leave
+    and weights reach zero (`lift`); polish what is left where the objective is smooth (`polish`).
+    """
+
+    def __init__(self, objective, tol):
+        self.objective, self.problem, self.tol = objective, objective.problem, tol
+        self.problem.penalties.majorize(np.zeros_like(objective.theta))
+        self.terms = self.problem.penalties.terms()
+        self.free = (self.terms.l1 == 0) & (self.terms.groups < 0)
+        self.movable = True if self.problem.fixed is None else ~self.problem.fixed
+        l1, strength = self.terms.l1, self.terms.strength
+        least = np.concatenate([l1[l1 > 0], strength[strength > 0]]).min(initial=np.inf)
+        self.lifted_tol, self.step = max(LIFTED_TOL * least, 0.1 * tol), 1.0
+
+    def run(self):
+        objective, problem, free = self.objective, self.problem, self.free
+        if not free.all() and not objective.theta[~free].any():
+            # at the null model, only violators of its zero conditions may leave zero
+            start = Restricted(self.terms, objective.theta, free & self.movable)
+            objective.minimize(start, 0.5 * self.tol)
+        best, stalled = np.inf, 0
+        while stalled < MAX_STALLED:
+            if problem.penalties.concave:  # where it is flat, what does not matter stays
+                problem.compact(objective.theta)
+            theta, gradient, dwarfed = _crush(objective, self.terms, objective.theta)
+            objective.theta = theta
+            problem.penalties.majorize(theta)
+            self.terms = problem.penalties.terms()
+            residual = problem.subgradient(theta, gradient)
+            largest = np.abs(residual).max()
+            if largest <= self.tol:
+                objective.theta = _emptied(objective, theta, free, self.tol)
+                return
+            stalled = 0 if largest < PROGRESS * best else stalled + 1
+            best = min(best, largest)
+            if not free.all():
+                self.lift(theta, gradient, residual, ~dwarfed & self.movable)
+            self.polish(~dwarfed & self.movable)
+
+    def lift(self, theta, gradient, residual, movable):
+        """Minimise over the weights that are not zero and the zeros that must not stay."""
+        objective, terms = self.objective, self.terms
+        # only the groups at zero that must leave it: gates at zero would hold them there
+        held = (terms.groups >= 0) & (theta == 0)
+        objective.theta = theta = _proximal_step(
+            objective, theta, gradient, 1.0, lambda moved: held
+        )
+        active = (self.free | (theta != 0) | (residual != 0)) & movable
+        max_iter = POLISH_ITER if self.problem.penalties.concave else np.inf
+        objective.minimize(Lifted(terms, theta, active), self.lifted_tol, max_iter)
+        self.lifted_tol = max(0.1 * self.lifted_tol, 0.1 * self.tol)
+        gradient = objective.loss_and_gradient(objective.theta)[1]
+        # near a minimum, what such a step zeros is what is to be zero
+        objective.theta = _proximal_step(
+            objective, objective.theta, gradient, self.step, lambda moved: moved == 0
+        )
+        self.step /= 2
+
+    def polish(self, movable):
+        """Minimise over the support, where the objective is smooth."""
+        objective, theta = self.objective, self.objective.theta
+        max_iter = np.inf if self.free.all() else POLISH_ITER
+        concave = self.problem.penalties.concave
+        kind, smooth = (Renewed, self.problem) if concave else (Restricted, self.terms)
+        support = (self.free | (theta != 0)) & movable
+        objective.minimize(kind(smooth, theta, support), 0.5 * self.tol, max_iter)
 
 
 def minimize(problem, theta, history, *, tol, max_iter, max_fun):
@@ -382,7 +395,7 @@ def minimize(problem, theta, history, *, tol, max_iter, max_fun):
     objective = Objective(problem, history, theta, max_iter, max_fun)
     result = Result(theta, 0, "", tolerance=tol)
     try:
-        _solve(objective, tol)
+        _Rounds(objective, tol).run()
         result.message = "no step lowers the objective any further"
         kink = "" if problem.convex else " or a kink of the activation"
         result.remedy = (

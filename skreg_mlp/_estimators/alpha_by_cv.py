@@ -1,0 +1,319 @@
+"""Choosing alpha by cross-validation: a path for each fold, a path for all rows, a choice."""
+
+from __future__ import annotations
+
+import copy
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn import get_config
+from sklearn.base import is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.parallel import Parallel, delayed
+
+from skreg_mlp._estimators.door import enter, entry_of
+from skreg_mlp._estimators.fitted import FittedNetwork
+from skreg_mlp._estimators.path import follow, new_walk, trace, warn_if_unfinished
+from skreg_mlp._estimators.training import (
+    explained,
+    fitted_attributes,
+    held_out,
+    score_of,
+    warn_if_diverged,
+    warn_if_empty,
+)
+from skreg_mlp._solvers.result import History, NonFiniteError
+from skreg_mlp._training.fit import minimize
+from skreg_mlp._training.grid import alpha_grid
+from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
+from skreg_mlp._training.walk import final_settings
+from skreg_mlp.penalties import L2
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from skreg_mlp._estimators.door import Entry
+    from skreg_mlp._estimators.door import Rows as ValidRows
+    from skreg_mlp._estimators.path import RegularizationPath
+    from skreg_mlp._estimators.single import Single, SingleT
+    from skreg_mlp._objective.problem import Problem
+    from skreg_mlp._solvers.result import Result
+    from skreg_mlp._training.grid import Grid
+    from skreg_mlp._training.walk import Walk
+    from skreg_mlp._typing import Floats, Ints, Mask, Rows
+    from skreg_mlp.penalties import Penalty
+
+FINAL_SHARE = 0.1  # of the epochs of the path: small steps at the chosen alpha
+
+
+# --------------------------------------------------------------------------------------------
+# One task for each fold, and one for all rows
+# --------------------------------------------------------------------------------------------
+def _all_rows(estimator: SingleT, rows: ValidRows, grid: Grid) -> RegularizationPath[SingleT]:
+    entry = entry_of(estimator, rows)
+    return trace(estimator, entry, new_walk(estimator, entry), grid)
+
+
+@with_callbacks
+def _one_fold(
+    estimator: Single,
+    rows: ValidRows,
+    grid: Grid,
+    split: tuple[Ints, Ints],
+    label: str | None,
+) -> Floats:
+    """Score, seconds of fitting and of scoring at each alpha: an array (n_visited, 3)."""
+    entry, (train, test) = entry_of(estimator, rows), split
+    walk, figures = new_walk(estimator, entry, train), []
+    held = held_out(entry, walk.targets, None, test)
+    score_theta = score_of(estimator, entry, walk.problem, walk.targets, held)
+    assert score_theta is not None
+    start = perf_counter()
+    for _ in follow(estimator, entry, walk, grid, certify=False):
+        trained = perf_counter()
+        score = score_theta(walk.theta)
+        scored = perf_counter()
+        figures.append((score, trained - start, scored - trained))
+        start = scored
+    if label is not None:
+        best = max(score for score, *_ in figures)
+        print(f"{label}   {len(figures)} alphas   best score {best:#.6g}", flush=True)
+    return np.array(figures)
+
+
+def _aligned(figures: Floats, n_alphas: int) -> Floats:
+    """Rows for exactly `n_alphas`: a network that is empty stays so, at no cost."""
+    missing = max(n_alphas - len(figures), 0)
+    rest = np.repeat(figures[-1:] * (1, 0, 0), missing, axis=0)
+    return np.concatenate([figures, rest])[:n_alphas]
+
+
+def _cv_results(alphas: Floats, figures: Floats) -> dict[str, Any]:
+    """``cv_results_`` in scikit-learn's layout, from figures (n_splits, n_alphas, 3)."""
+    scores, fit_times, score_times = np.moveaxis(figures, -1, 0)
+    results: dict[str, Any] = {"params": [{"alpha": float(alpha)} for alpha in alphas]}
+    results["param_alpha"] = np.ma.array(alphas, mask=False)
+    for name, values in (("fit_time", fit_times), ("score_time", score_times)):
+        results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=0), values.std(axis=0)
+    for k, values in enumerate(scores):
+        results[f"split{k}_test_score"] = values
+    mean = results["mean_test_score"] = scores.mean(axis=0)
+    results["std_test_score"] = scores.std(axis=0)
+    results["rank_test_score"] = rankdata(-mean, method="min").astype(np.int32)
+    return results
+
+
+def standard_errors(results: Mapping[str, Any], n_splits: int) -> Floats:
+    """Standard errors of the mean scores: std / sqrt(n_splits - 1), 0 for a single split."""
+    return results["std_test_score"] / np.sqrt(max(n_splits - 1, 1))
+
+
+def _select(results: Mapping[str, Any], n_splits: int) -> tuple[int, int]:
+    """Indices of the best alpha, the largest of equals, and of the largest within one error."""
+    mean = results["mean_test_score"]
+    best = len(mean) - 1 - int(np.argmax(mean[::-1]))
+    error = standard_errors(results, n_splits)[best]
+    return best, int(np.flatnonzero(mean >= mean[best] - error)[-1])
+
+
+class AlphaByCV(CallbackSupportMixin, FittedNetwork):
+    """What the two estimators share: a path for each fold, a path for all rows, a choice."""
+
+    _estimator: ClassVar[type[Single]]
+    alpha_: float
+    alpha_min_: float
+    alpha_1se_: float
+    alphas_: Floats
+    cv_results_: dict[str, Any]
+    best_index_: int
+    best_score_: float
+    n_splits_: int
+    n_nonzero_path_: Ints
+
+    def fit(
+        self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
+        """Choose alpha by cross-validation and fit the network on all rows.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights of the rows, in training and in scores.
+        **params : dict
+            Parameters of the splitter, such as ``groups``: under
+            ``enable_metadata_routing=True`` those requested from `cv`, otherwise only ``groups``.
+
+        Returns
+        -------
+        Self
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            A parameter or the data is outside its range, or the loss stopped being finite; the
+            estimator is then left as it was.
+        TypeError
+            `params` holds something else than ``groups``, without metadata routing.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Solver "lbfgs" did not reach ``tol`` at some alphas.
+        UserWarning
+            The columns of X differ in scale, or every weight is zero at the alpha chosen.
+        """
+        work = copy.copy(self)
+        entry = enter(work, X, y, sample_weight)
+        walk, interrupted = work._choose(entry, work._splits(entry.rows, params))
+        self.__dict__ = work.__dict__
+        if interrupted:
+            raise KeyboardInterrupt
+        warn_if_unfinished(self.path_, walk.targets)
+        warn_if_diverged(self, walk.targets, stacklevel=2)
+        self._warn_if_empty_choice()
+        return self
+
+    def _warn_if_empty_choice(self) -> None:
+        remedy = "selection='min' or " if self.selection == "1se" else ""
+        why = (
+            f"the folds chose alpha_={self.alpha_:.3g} with penalty={self.penalty!r}, which leaves "
+            f"the null model. Try {remedy}another penalty, and scale X; or X does not tell y."
+        )
+        warn_if_empty(self, why, stacklevel=3)
+
+    def _splits(self, rows: ValidRows, params: dict[str, Any]) -> list[tuple[Ints, Ints]]:
+        if get_config()["enable_metadata_routing"]:
+            params = process_routing(self, "fit", **params).splitter.split
+        elif unknown := sorted(set(params) - {"groups"}):
+            raise TypeError(
+                f"fit() got unexpected arguments {unknown}: pass groups, or enable metadata "
+                "routing with sklearn.set_config(enable_metadata_routing=True)."
+            )
+        cv = check_cv(self.cv, rows.y, classifier=is_classifier(self))
+        return list(cv.split(rows.X, rows.y, **params))
+
+    def _single(self, seed: int) -> Single:
+        """The estimator of one alpha with these parameters, as if it had seen this data."""
+        single = self._estimator()
+        names = single.get_params(deep=False)
+        given = self.get_params(deep=False).items()
+        single.set_params(**{name: value for name, value in given if name in names})
+        single.set_params(random_state=seed)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(single, name, getattr(self, name))
+        return single
+
+    @with_callbacks
+    def _choose(self, entry: Entry, splits: Sequence[tuple[Ints, Ints]]) -> tuple[Walk, bool]:
+        """Follow all paths, choose, and finish there.
+
+        Returns a walk on all rows, and whether the last steps were interrupted.
+        """
+        rng, rows = check_random_state(self.random_state), entry.rows
+        seeds = rng.randint(2**31 - 1, size=len(splits) + 1).tolist()
+        context = self._init_callback_context(max_subtasks=len(seeds))
+        told = dict(estimator=self, X=rows.X, y=rows.y)
+        context.call_on_fit_task_begin(**told)
+        contexts = [context.subcontext(task_name="path") for _ in seeds]
+        single = self._single(seeds[-1])
+        entry = entry_of(single, rows)
+        walk = new_walk(single, entry)
+        grid = alpha_grid(entry.settings, walk.problem, self.alphas, self.eps)
+        # the path on all rows is the longest task: it goes first
+        tasks = [delayed(run_subtask)(_all_rows, single, contexts[-1], rows, grid)]
+        for fold, (seed, task_context, split) in enumerate(zip(seeds, contexts, splits), 1):
+            label = f"fold {fold}/{len(splits)}" if self.verbose else None
+            args = rows, grid, split, label
+            quiet = self._single(seed).set_params(verbose=0)
+            tasks.append(delayed(run_subtask)(_one_fold, quiet, task_context, *args))
+        self.path_, *folds = Parallel(n_jobs=self.n_jobs)(tasks)
+        self._report_choice(np.stack([_aligned(fold, len(self.path_)) for fold in folds]))
+        interrupted = self._finish(entry, walk)
+        if not interrupted:
+            context.call_on_fit_task_end(**told, reconstruction_attributes={})
+        return walk, interrupted
+
+    def _report_choice(self, figures: Floats) -> None:
+        """Set the attributes that say what was chosen and why."""
+        self.n_splits_, self.alphas_ = len(figures), self.path_.alphas
+        self.cv_results_ = _cv_results(self.alphas_, figures)
+        best, one_se = _select(self.cv_results_, self.n_splits_)
+        self.alpha_min_, self.alpha_1se_ = float(self.alphas_[best]), float(self.alphas_[one_se])
+        self.best_index_ = best if self.selection == "min" else one_se
+        self.alpha_ = float(self.alphas_[self.best_index_])
+        self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
+        self.n_nonzero_path_ = self.path_.n_nonzero
+
+    def _finish(self, entry: Entry, walk: Walk) -> bool:
+        """Small steps at the chosen alpha on all rows; returns whether they were interrupted.
+
+        ``relaxed``, they only move the weights that the path left, and are followed by others
+        without the sparse part of the penalty.
+        """
+        problem, index = walk.problem, self.best_index_
+        walk.alpha = self.alpha_
+        coefs, intercepts = self.path_.coefs[index], self.path_.intercepts[index]
+        walk.theta = theta = entry.pack(problem.network, coefs, intercepts)
+        penalties = walk.penalties()
+        try:
+            if self.relaxed:
+                problem.fixed = _zeros(problem, theta)
+            result, history = _small_steps(walk, penalties)
+            if self.relaxed and not result.interrupted:
+                problem.fixed = _zeros(problem, theta)
+                parts = zip(penalties, problem.network.coefs(theta))
+                result, history = _small_steps(walk, [_ridge_part(p, W) for p, W in parts])
+            attributes = fitted_attributes(entry, problem, walk.targets, result, history)
+        except NonFiniteError as error:
+            raise explained(error, self, entry) from None
+        self.__dict__.update(attributes)
+        return result.interrupted
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Where parameters of `fit` go: ``sample_weight`` here, others to the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        split = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=check_cv(self.cv), method_mapping=split)
+
+
+def _small_steps(walk: Walk, penalties: list[Penalty | None]) -> tuple[Result, History]:
+    """The last steps of a walk's network, undone where they empty it: no fold has judged that."""
+    problem, start, history = walk.problem, walk.theta.copy(), History()
+    problem.penalize(penalties)
+    settings = walk.settings
+    if settings.solver_name(problem) != "lbfgs":
+        settings = final_settings(settings, problem.n_rows, FINAL_SHARE)
+    result, _ = minimize(settings, problem, walk.theta, history, walk.rng)
+    problem.compact(walk.theta)
+    if problem.is_empty(walk.theta) and not problem.is_empty(start):
+        walk.theta[...] = start
+    return result, history
+
+
+def _zeros(problem: Problem, theta: Floats) -> Mask:
+    """The weights, not the intercepts, that are zero."""
+    zeros = theta == 0
+    zeros[problem.network.n_weights :] = False
+    return zeros
+
+
+def _ridge_part(penalty: Penalty | None, W: Any) -> Penalty | None:
+    """The l2 part of a penalty on W."""
+    terms = None if penalty is None else penalty.majorize(W).terms(W.shape)
+    return None if terms is None or not np.any(terms.l2) else L2(terms.l2)

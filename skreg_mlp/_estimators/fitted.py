@@ -1,0 +1,420 @@
+"""A fitted network: what it predicts, what its weights say, and smaller copies of it.
+
+Everything here reads ``coefs_`` and ``intercepts_``, whoever set them, and knows nothing of
+training.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skreg_mlp._estimators.validation import check_finite, prediction_dtype
+from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
+from skreg_mlp._objective.network import (
+    Network,
+    dense,
+    forward,
+    gather_columns,
+    reaching,
+    selected_inputs,
+)
+from skreg_mlp._objective.targets import Scale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from skreg_mlp._typing import Array, Floats, Ints, Mask, Rows, Weights
+
+PREDICTED_ROWS = 1024  # a block: few enough for its values to stay in the cache
+
+
+def prune(
+    coefs: Sequence[Weights], intercepts: Sequence[Floats], activation: Callable[..., Any]
+) -> tuple[list[Floats], list[Floats], Ints]:
+    """Weights and intercepts of the units that matter, and the indices of the inputs that do.
+
+    A unit matters if it has incoming weights and a non-zero path to an output; the value of a
+    constant unit moves into the next intercepts. Every layer stays, if need be with no units.
+    """
+    sizes = coefs[0].shape[0], *(W.shape[1] for W in coefs)
+    network = Network(sizes, activation, coefs[0].dtype)
+    theta = network.pack(coefs, intercepts)
+    network.compact(theta)  # from here on a unit without outgoing weights has no incoming ones
+    coefs, intercepts = network.coefs(theta), network.biases(theta)
+    alive = [np.flatnonzero(mask) for mask in reaching(coefs)]
+    kept = [W[np.ix_(rows, columns)] for W, rows, columns in zip(coefs, alive, alive[1:])]
+    return kept, [b[columns] for b, columns in zip(intercepts, alive[1:])], alive[0]
+
+
+def _readable(values: Any, dtype: Any) -> Any:
+    """Weights, perhaps set by hand, as the loops read them."""
+    if sparse.issparse(values):
+        return values.astype(dtype, copy=False)
+    return np.require(values, dtype, ["C", "A"])
+
+
+class FittedNetwork(BaseEstimator):
+    """Predictions, the attributes read from the weights, and conversions."""
+
+    activation: str
+    coefs_: list[Weights]
+    intercepts_: list[Floats]
+    solver_: str
+    n_features_in_: int
+    feature_names_in_: Array
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    n_iter_: int
+    t_: int
+    loss_: float
+    objective_: float
+    stationarity_: float
+    best_loss_: float
+    loss_curve_: list[float]
+    objective_curve_: list[float]
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    _inputs: Ints  # of a pruned network: the columns of X that it reads
+
+    if TYPE_CHECKING:  # scikit-learn's mixins define it, without types
+
+        def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float: ...
+
+    # -- prediction -----------------------------------------------------------------------------
+    def _raw_scores(self, X: Any) -> Floats:
+        """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
+        check_is_fitted(self, "coefs_")
+        dtype = prediction_dtype([*self.coefs_, *self.intercepts_])
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            ensure_all_finite=False,  # seen to below, for the columns that are read
+        )
+        raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
+        activation, inputs = ACTIVATIONS[self.activation], getattr(self, "_inputs", None)
+        layers = [
+            (_readable(W, dtype), _readable(b, dtype))
+            for W, b in zip(self.coefs_, self.intercepts_)
+        ]
+        n_rows = min(X.shape[0], PREDICTED_ROWS)
+        gathered = None if inputs is None else np.empty((n_rows, len(inputs)), dtype=X.dtype)
+        buffers = [np.empty((n_rows, len(b)), dtype=dtype) for _, b in layers]
+        for rows in gen_batches(X.shape[0], PREDICTED_ROWS):
+            block, n_rows = X[rows], rows.stop - rows.start
+            if gathered is not None:
+                block = gather_columns(block, inputs, gathered[:n_rows])
+            check_finite(block, type(self).__name__)
+            block = block.astype(dtype, copy=False)
+            raw[rows] = forward(block, layers, activation, [b[:n_rows] for b in buffers])
+        return raw
+
+    # -- what the weights say -------------------------------------------------------------------
+    @property
+    def n_nonzero_(self) -> int:
+        """Number of non-zero weights, intercepts not counted."""
+        check_is_fitted(self, "coefs_")
+        return int(sum((W != 0).sum() for W in self.coefs_))
+
+    @property
+    def sparsity_(self) -> float:
+        """Share of weights that are zero; 1 where a pruned network has no weights left."""
+        n_nonzero = self.n_nonzero_
+        total: Any = sum(np.prod(W.shape) for W in self.coefs_)
+        return 1 - n_nonzero / max(total, 1)
+
+    @property
+    def selected_features_(self) -> Mask:
+        """Mask of the inputs with a non-zero path to an output."""
+        check_is_fitted(self, "coefs_")
+        return self._per_feature(selected_inputs(self.coefs_))
+
+    @property
+    def n_selected_features_(self) -> int:
+        """Number of selected inputs."""
+        return int(self.selected_features_.sum())
+
+    @property
+    def feature_importances_(self) -> Floats:
+        """Euclidean norm of each input's outgoing weights, 0 where it is not selected."""
+        selected = self.selected_features_
+        norms = np.linalg.norm(dense(self.coefs_[0]), axis=1)
+        return np.where(selected, self._per_feature(norms), 0)
+
+    def _per_feature(self, values: Array) -> Array:
+        """One value for each column of X from one for each row of ``coefs_[0]``."""
+        if not hasattr(self, "_inputs"):
+            return values
+        spread = np.zeros(self.n_features_in_, dtype=values.dtype)
+        spread[self._inputs] = values
+        return spread
+
+    # -- smaller copies -------------------------------------------------------------------------
+    def prune(self) -> Self:
+        """Copy of this estimator without dead units and unused inputs.
+
+        Units that are constant, or have no non-zero path to an output, go, and so do the rows of
+        ``coefs_[0]`` of inputs that no output depends on: those left are
+        ``selected_features_``, in order. Prediction gathers these columns from X, which keeps all
+        of its columns.
+
+        Returns
+        -------
+        object
+            New fitted estimator; this one is left as it is. Its predictions are the same to
+            rounding. ``selected_features_`` and ``feature_importances_`` still have one entry per
+            column of X, and ``n_nonzero_``, ``sparsity_`` and the importances count the weights
+            left. Columns that are not used may hold anything, nan too. `partial_fit` and `fit`
+            under ``warm_start=True`` raise ValueError; any other `fit` starts anew, at the sizes
+            of ``hidden_layer_sizes``.
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_regression
+        >>> from skreg_mlp import RegularizedMLPRegressor
+        >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y)
+        >>> mlp.coefs_[0].shape, mlp.prune().coefs_[0].shape
+        ((20, 1), (2, 1))
+        >>> bool(abs(mlp.prune().predict(X) - mlp.predict(X)).max() < 1e-9)
+        True
+        """
+        check_is_fitted(self, "coefs_")
+        coefs, intercepts, kept = prune(self.coefs_, self.intercepts_, ACTIVATIONS[self.activation])
+        pruned = self._holding(coefs, intercepts)
+        pruned._inputs = self._inputs[kept] if hasattr(self, "_inputs") else kept
+        return pruned.to_sparse() if sparse.issparse(self.coefs_[0]) else pruned
+
+    def to_sparse(self) -> Self:
+        """Copy of this estimator that holds its weights in CSR arrays and predicts from them.
+
+        It takes less memory once about half of the weights are zero, but predicts faster only once
+        some 95 % are. Where whole units and inputs are zero, `prune` gains more.
+
+        Returns
+        -------
+        object
+            New fitted estimator; this one is left as it is. The optimiser's state, which only
+            further training would read, is left behind; training makes the weights dense.
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_regression
+        >>> from skreg_mlp import RegularizedMLPRegressor
+        >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y).to_sparse()
+        >>> mlp.coefs_[0].nnz, mlp.to_dense().coefs_[0].size
+        (2, 20)
+        """
+        check_is_fitted(self, "coefs_")
+        return self._holding([sparse.csr_array(W) for W in self.coefs_], self.intercepts_)
+
+    def to_dense(self) -> Self:
+        """Copy of this estimator that holds its weights in dense arrays: undoes `to_sparse`.
+
+        Returns
+        -------
+        object
+            New fitted estimator; this one is left as it is.
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_regression
+        >>> from skreg_mlp import RegularizedMLPRegressor
+        >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y)
+        >>> type(mlp.to_sparse().to_dense().coefs_[0]).__name__
+        'ndarray'
+        """
+        check_is_fitted(self, "coefs_")
+        return self._holding([dense(W) for W in self.coefs_], self.intercepts_)
+
+    def _holding(self, coefs: list[Weights], intercepts: list[Floats]) -> Self:
+        """Deep copy with other weights, without the state of the optimiser and without a path."""
+        other = copy.copy(self)
+        other.coefs_, other.intercepts_ = coefs, intercepts
+        for name in ("_optimizer", "_generator", "path_"):
+            other.__dict__.pop(name, None)
+        return copy.deepcopy(other)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class NetworkClassifier(ClassifierMixin, FittedNetwork):
+    """Predictions of a classifier."""
+
+    classes_: Array
+
+    @property
+    def _is_multilabel(self) -> bool:
+        return self.out_activation_ == "logistic" and self.n_outputs_ > 1
+
+    def decision_function(self, X: Rows) -> Floats:
+        """Raw scores: log-odds (binary, multilabel) or softmax scores up to a constant.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes or n_labels)
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        raw = self._raw_scores(X)
+        return raw.ravel() if self.n_outputs_ == 1 else raw
+
+    def predict(self, X: Rows) -> Array:
+        """Most probable class of each row, or the labels of probability above one half.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Of the type of the labels; 0 and 1 for multilabel y.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
+        """
+        raw = self._raw_scores(X)
+        if self._is_multilabel:
+            return (raw > 0).astype(int)
+        best = (raw[:, 0] > 0).astype(int) if self.n_outputs_ == 1 else raw.argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_log_proba(self, X: Rows) -> Floats:
+        """Take the logarithms of `predict_proba`, from the raw scores and always finite.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes or n_labels)
+            Not below the logarithm of the smallest normal number of its dtype.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        raw = self._raw_scores(X)
+        if self.n_outputs_ > 1 and not self._is_multilabel:
+            log_proba = MultinomialLogLoss(self.n_outputs_).log_proba(raw)
+        else:
+            present, absent = BinaryLogLoss().log_proba(raw)
+            log_proba = present if self._is_multilabel else np.hstack([absent, present])
+        return np.maximum(log_proba, np.log(np.finfo(log_proba.dtype).tiny))
+
+    def predict_proba(self, X: Rows) -> Floats:
+        """Probability of each class, or of each label.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes or n_labels)
+            Rows sum to one, except for multilabel y, where each entry lies inside (0, 1).
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        proba = np.exp(self.predict_log_proba(X))
+        if self._is_multilabel:
+            np.minimum(proba, 1 - np.finfo(proba.dtype).epsneg, out=proba)
+        return proba
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class NetworkRegressor(RegressorMixin, FittedNetwork):
+    """Predictions of a regressor."""
+
+    target_scale_: Floats
+    target_offset_: Floats
+
+    def predict(self, X: Rows) -> Floats:
+        """Predicted target of each row: mean, or quantile under ``loss="quantile"``.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units of y. Of the dtype of the weights, unless that is float32 and too coarse
+            for values as far from zero as those of y: then float64.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
+        """
+        raw = self._raw_scores(X)
+        if self.out_activation_ == "exp":
+            with np.errstate(over="ignore"):
+                raw = np.exp(raw)
+        else:
+            raw = Scale(self.target_offset_, self.target_scale_).undone(raw)
+        return raw.ravel() if self.n_outputs_ == 1 else raw
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

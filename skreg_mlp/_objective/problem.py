@@ -1,0 +1,146 @@
+"""The objective: network, data, loss and penalties as one function of the flat vector.
+
+    F(theta) = sum_i s_i loss(y_i, f_theta(x_i)) / sum_i s_i + sum_l penalty_l(W_l)
+
+A batch of b rows estimates the first term by sum_B s_i loss_i / (b mean(s)), the mean being that
+of all rows: the penalty never changes with the batch size, and a batch of zero weights is no
+special case. Passes over all rows go block by block, so that memory does not grow with the data.
+"""
+
+import numpy as np
+
+from skreg_mlp._objective.network import Network, Workspace, reaching
+from skreg_mlp._objective.penalized import Penalties
+
+BLOCK_ROWS = 512
+WORTH_CUTTING = 0.7  # of its parameters: what part of a network must be left to train that alone
+
+
+class Problem:
+    """What a solver sees: a smooth loss, penalties with a prox, and their certificate.
+
+    ``loss_unit`` is the natural scale of the loss: steps that are not invariant to it are divided
+    by it. ``fixed``, a mask of theta or None, holds weights at zero: their gradient is zero, so
+    that no solver moves them. ``scratch``, a vector like theta, is free until the next evaluation.
+    """
+
+    def __init__(
+        self, network, loss, data, penalties=(), *, batch_rows=1, loss_unit=1.0, fixed=None
+    ):
+        self.network, self.loss, self.data = network, loss, data
+        self.loss_unit, self.fixed, self._batch_rows = loss_unit, fixed, batch_rows
+        self.n_rows = data.n_rows
+        self.convex = len(network.shapes) == 1
+        self._workspace = Workspace(network, min(self.n_rows, max(batch_rows, BLOCK_ROWS)))
+        self.scratch = np.empty(network.n_parameters, dtype=network.dtype)
+        self.penalize(penalties)
+
+    def penalize(self, penalties):
+        """Penalise each layer by one of `penalties`, bound to its matrix; None for not at all."""
+        self.penalties = Penalties(self.network, penalties)
+
+    # -- a part of the network ------------------------------------------------------------------
+    def supporting(self, support):
+        """The problem of what can matter while weights outside the mask `support` are zero.
+
+        Returns it without penalties, and the places of its parameters in theta; the problem itself
+        where little would be gained. Elsewhere the gradient with respect to `support` is zero.
+        """
+        units = [np.flatnonzero(mask) for mask in reaching(self.network.coefs(support))]
+        where = self.network.places(units)
+        if len(where) > WORTH_CUTTING * self.network.n_parameters:
+            return self, slice(None)
+        return self.part(units), where
+
+    def part(self, units):
+        """The problem of the part of the network made of `units`, without penalties."""
+        network = self.network
+        sizes = [len(kept) for kept in units]
+        whole = len(units[0]) == network.sizes[0]
+        return Problem(
+            Network(sizes, network.activation, network.dtype, intercepts=network.intercepts),
+            self.loss,
+            self.data if whole else self.data.columns(units[0]),
+            batch_rows=self._batch_rows,
+            loss_unit=self.loss_unit,
+            fixed=None if self.fixed is None else self.fixed[network.places(units)],
+        )
+
+    # -- the loss -----------------------------------------------------------------------------
+    def loss_and_gradient(self, theta, gradient):
+        """Mean loss over all rows; its gradient is written into `gradient`."""
+        step = self._workspace.n_rows
+        total = self.batch_loss_and_gradient(theta, slice(0, step), gradient, self.n_rows)
+        for start in range(step, self.n_rows, step):
+            rows = slice(start, start + step)
+            total += self.batch_loss_and_gradient(theta, rows, self.scratch, self.n_rows)
+            gradient += self.scratch
+        return total
+
+    def batch_loss_and_gradient(self, theta, rows, gradient, n_rows):
+        """Part of the rows `rows` in a mean over `n_rows` rows, with its gradient."""
+        X, y, weight = self.data.rows(rows, n_rows)
+        raw = self.network.forward(X, theta, self._workspace)
+        delta = self._workspace.rows(X.shape[0]).deltas[-1]
+        value = self.loss.value_and_gradient(raw, y, weight, delta)
+        self.network.backward(X, theta, self._workspace, gradient)
+        if self.fixed is not None:
+            gradient[self.fixed] = 0
+        return value
+
+    def mean_loss(self, theta, data, loss=None, scale=None):
+        """Mean loss at `theta` over other rows than those of the problem.
+
+        Or another `loss`, of y and raw scores multiplied by `scale`: see `Targets.raw_loss`.
+        """
+        loss, total, step = loss or self.loss, 0.0, self._workspace.n_rows
+        for start in range(0, data.n_rows, step):
+            X, y, weight = data.rows(slice(start, start + step), data.n_rows)
+            raw = self.network.forward(X, theta, self._workspace)
+            if scale is not None:  # in float64, as the scale is
+                raw, y = raw * scale, y * scale
+                weight = weight.astype(raw.dtype) if np.ndim(weight) else weight
+            total += loss.value_and_gradient(raw, y, weight, np.empty_like(raw))
+        return total
+
+    # -- both ---------------------------------------------------------------------------------
+    def compact(self, theta):
+        """Zero what cannot matter, in place, where penalties ask for zeros: see `Network.compact`.
+
+        Under a concave group penalty that shrinks groups, and the slope of what is left rises.
+        """
+        if self.penalties.sparse:
+            self.network.compact(theta)
+
+    def is_empty(self, theta):
+        """Whether every weight is zero."""
+        return not theta[: self.network.n_weights].any()
+
+    def subgradient(self, theta, gradient):
+        """Least-norm element of the subdifferential of F, given the gradient of the loss."""
+        residual = self.penalties.subgradient(theta, gradient)
+        if self.fixed is not None:
+            residual[self.fixed] = 0
+        return residual
+
+    def certificate(self, theta):
+        """Mean loss, objective and largest entry of the least-norm subgradient at `theta`."""
+        gradient = np.empty_like(theta)
+        loss = self.loss_and_gradient(theta, gradient)
+        free = None if self.fixed is None else (~self.fixed).astype(theta.dtype)
+        largest = penalty = 0.0
+        for block in self.penalties.blocks:
+            parts = (theta, gradient) if free is None else (theta, gradient, free)
+            for piece, (W, slope, *mask) in block.pieces(*parts):
+                residual = np.abs(piece.subgradient(W, slope))
+                residual = residual * mask[0] if mask else residual
+                largest = np.maximum(largest, residual.max(initial=0))
+                penalty += float(piece.value(W))
+            block.view(gradient)[...] = 0
+        return loss, loss + penalty, float(np.maximum(largest, np.abs(gradient).max()))
+
+    def steepness(self, theta):
+        """Largest entry of the gradient of the loss at `theta`."""
+        gradient = np.empty_like(theta)
+        self.loss_and_gradient(theta, gradient)
+        return float(np.abs(gradient).max())

@@ -1,0 +1,143 @@
+"""The curves of a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skreg_mlp._plotting._display import (
+    BLACK,
+    BLUE,
+    ESTIMATORS,
+    GREEN,
+    ORANGE,
+    Display,
+    check_offers,
+    is_loss,
+    scoring_name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from typing_extensions import Self
+
+    from skreg_mlp._estimators.single import Single
+    from skreg_mlp._typing import Floats, Numbers, Scorer
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class LossCurveDisplay(Display):
+    """Loss, objective and validation score after each epoch or iteration of a fit.
+
+    Parameters
+    ----------
+    loss_curve, objective_curve : sequence of float
+        Without the penalty, and with it.
+
+    validation_scores : sequence of float, optional
+        Higher is better; the best is marked.
+
+    scoring : str or callable, default="loss"
+        What the validation scores are: minus the loss, which is drawn as a loss, or another score,
+        which gets its own axis on the right.
+
+    first : int, default=1
+        Number of the first epoch of the two curves.
+
+    step_name : str, default="Epoch"
+        Label of the horizontal axis.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    score_ax_ : matplotlib Axes
+        Where the validation scores are drawn: `ax_`, or the axes on the right.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg_mlp import LossCurveDisplay, RegularizedMLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = RegularizedMLPClassifier((), penalty="l1", alpha=0.01).fit(X, y)
+    >>> LossCurveDisplay.from_estimator(model).ax_.get_xlabel()
+    'Iteration'
+    """
+
+    loss_curve: Sequence[float]
+    objective_curve: Sequence[float]
+    validation_scores: Sequence[float] | None = None
+    scoring: str | Scorer = "loss"
+    first: int = 1
+    step_name: str = "Epoch"
+
+    @classmethod
+    def from_estimator(cls, estimator: Single, *, ax: Axes | None = None) -> Self:
+        """Draw the curves of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
+        """
+        attributes = ("loss_curve_", "objective_curve_", "solver_")
+        check_offers(estimator, cls, attributes, ESTIMATORS)
+        return cls(
+            loss_curve=estimator.loss_curve_,
+            objective_curve=estimator.objective_curve_,
+            validation_scores=getattr(estimator, "validation_scores_", None),
+            scoring=estimator.scoring,
+            first=estimator.n_iter_ - len(estimator.loss_curve_) + 1,
+            step_name="Iteration" if estimator.solver_ == "lbfgs" else "Epoch",
+        ).plot(ax)
+
+    def _draw(self, ax: Any) -> None:
+        self.score_ax_: Axes = ax
+        handles = _draw_curve(ax, self.first, self.objective_curve, BLUE, "-", "Objective")
+        handles += _draw_curve(ax, self.first, self.loss_curve, ORANGE, "--", "Training loss")
+        ax.set(xlabel=self.step_name, ylabel="Loss")
+        ax.locator_params(axis="x", integer=True, min_n_ticks=1)
+        if self.validation_scores:
+            handles += self._draw_validation(ax, np.asarray(self.validation_scores))
+        # "best" knows one axes only
+        place: Any = "best" if self.score_ax_ is ax else "center right"
+        self.score_ax_.legend(handles=handles, loc=place, fontsize="small")
+
+    def _draw_validation(self, ax: Any, scores: Floats) -> list[Line2D]:
+        """The validation scores, and a star at the best."""
+        loss, name = is_loss(self.scoring), f"Validation {scoring_name(self.scoring)}"
+        if not loss:
+            self.score_ax_ = ax.twinx()
+            self.score_ax_.set_ylabel(name, color=GREEN)
+            self.score_ax_.tick_params(axis="y", labelcolor=GREEN)
+        best = int(np.argmax(scores))
+        shown = -scores if loss else scores
+        label = f"Best: {self.step_name.lower()} {best + 1}"
+        star: dict[str, Any] = dict(marker="*", markersize=12, linestyle="none", color=BLACK)
+        curve = _draw_curve(self.score_ax_, 1, shown, GREEN, "-.", name)
+        return curve + self.score_ax_.plot(best + 1, shown[best], label=label, **star)
+
+
+def _draw_curve(
+    ax: Any, first: int, curve: Numbers, color: str, style: str, label: str
+) -> list[Line2D]:
+    """A line from step `first` on, or a dot where it would have no length."""
+    marker = "o" if len(curve) == 1 else None
+    steps = first + np.arange(len(curve))
+    return ax.plot(steps, curve, style, color=color, marker=marker, label=label)

@@ -1,0 +1,229 @@
+"""The weights along a path of alphas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.isotonic import isotonic_regression
+
+from skreg_mlp._objective.network import dense
+from skreg_mlp._plotting._display import (
+    COLORS,
+    CV_ESTIMATORS,
+    GAP,
+    GRAY,
+    Display,
+    alpha_axis,
+    check_offers,
+    feature_names_of,
+    mark_alphas,
+    points,
+    short,
+    widest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from typing_extensions import Self
+
+    from skreg_mlp._estimators.cross_validation import (
+        RegularizedMLPClassifierCV,
+        RegularizedMLPRegressorCV,
+    )
+    from skreg_mlp._estimators.path import RegularizationPath
+    from skreg_mlp._typing import Floats, Ints
+
+LABEL_SIZE, LINE_HEIGHT, MOST_LABELS = 8, 11, 10  # of the names of features along a path, in points
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class RegularizationPathDisplay(Display):
+    """Weights along a path of alphas, with the number of selected features along the top.
+
+    For a linear model with one output, one line per coefficient. Otherwise one line per feature:
+    the Euclidean norm of its outgoing weights, zero where the feature has no path to an output. The
+    ten features that are largest on average over the path have a color and a name.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Increasing. An alpha of zero has no place on the log axis and is not drawn.
+
+    weights : ndarray of shape (n_alphas, n_features)
+        What is drawn, in the units of the weights.
+
+    n_selected : ndarray of shape (n_alphas,)
+        Number of selected features.
+
+    feature_names : list of str
+    weight_name : str
+        Label of the vertical axis.
+
+    alpha : float, optional
+        The chosen one, to be marked.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : list of matplotlib Line2D
+        One per feature.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg_mlp import RegularizationPathDisplay
+    >>> display = RegularizationPathDisplay(
+    ...     alphas=np.array([0.01, 0.1, 1.0]),
+    ...     weights=np.array([[2.0, -1.0], [1.5, -0.3], [0.4, 0.0]]),
+    ...     n_selected=np.array([2, 2, 1]),
+    ...     feature_names=["age", "income"], weight_name="Coefficient", alpha=0.1,
+    ... ).plot()
+    >>> len(display.lines_)
+    2
+    """
+
+    alphas: Floats
+    weights: Floats
+    n_selected: Ints
+    feature_names: Sequence[str]
+    weight_name: str
+    alpha: float | None = None
+
+    @classmethod
+    def from_path(
+        cls,
+        path: RegularizationPath[Any],
+        *,
+        feature_names: Iterable[str] | None = None,
+        alpha: float | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw what `regularization_path` returned.
+
+        Parameters
+        ----------
+        path : RegularizationPath
+        feature_names : sequence of str, optional
+            By default those of the path, else "x0", "x1" and so on.
+        alpha : float, optional
+            The chosen one, to be marked.
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        RegularizationPathDisplay
+
+        Raises
+        ------
+        ValueError
+            Not one of `feature_names` for each feature.
+        """
+        first = [dense(coefs[0]) for coefs in path.coefs]
+        names = path.feature_names if feature_names is None else feature_names
+        if len(path.coefs[0]) == 1 and first[0].shape[1] == 1:
+            weight_name, weights = "Coefficient", np.array([W[:, 0] for W in first])
+        else:
+            weight_name = "Norm of outgoing weights"
+            norms = np.array([np.linalg.norm(W, axis=1) for W in first])
+            weights = np.where(path.selected_features, norms, 0)
+        return cls(
+            alphas=np.asarray(path.alphas),
+            weights=weights,
+            n_selected=np.sum(path.selected_features, axis=1),
+            feature_names=feature_names_of(names, None, weights.shape[1]),
+            weight_name=weight_name,
+            alpha=alpha,
+        ).plot(ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: RegularizedMLPClassifierCV | RegularizedMLPRegressorCV,
+        *,
+        feature_names: Iterable[str] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the path of a fitted CV estimator, with the alpha that it chose.
+
+        Parameters
+        ----------
+        estimator : RegularizedMLPClassifierCV or RegularizedMLPRegressorCV
+        feature_names : sequence of str, optional
+            By default ``feature_names_in_``, else "x0", "x1" and so on.
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        RegularizationPathDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            It is of another class.
+        ValueError
+            Not one of `feature_names` for each feature.
+        """
+        check_offers(estimator, cls, ("path_", "alpha_"), CV_ESTIMATORS)
+        path = estimator.path_
+        names = feature_names_of(feature_names, estimator, path.coefs[0][0].shape[0])
+        return cls.from_path(path, feature_names=names, alpha=estimator.alpha_, ax=ax)
+
+    def _draw(self, ax: Any) -> None:
+        self.lines_: list[Line2D] = ax.plot(self.alphas, self.weights, color=GRAY, linewidth=0.7)
+        ax.set_ylabel(self.weight_name)
+        alpha_axis(ax, self.alphas, self.n_selected, "Selected features")
+        roomy = "upper" if self.weights.max() >= -self.weights.min() else "lower"
+        mark_alphas(ax, [("chosen", self.alpha)], f"{roomy} right")  # the names are on the left
+        room, start = points(ax), int(np.argmax(self.alphas > 0))
+        largest = self._largest(min(MOST_LABELS, int(room[1] // LINE_HEIGHT)))
+        largest = largest[np.argsort(self.weights[start, largest], kind="stable")]  # upwards
+        colors = [COLORS[k % len(COLORS)] for k in range(len(largest))]
+        for k, (feature, color) in enumerate(zip(largest, colors)):
+            style = "-" if k < len(COLORS) else "--"  # no two lines alike
+            self.lines_[feature].set(color=color, linewidth=1.6, linestyle=style, zorder=3)
+        if len(largest):
+            names = [self.feature_names[feature] for feature in largest]
+            starts = self.weights[start, largest]
+            _label_starts(ax, room, self.alphas[start], starts, names, colors)
+
+    def _largest(self, n_features: int) -> Ints:
+        """At most `n_features` that are largest on average over the path, none that is zero."""
+        size = np.abs(self.weights).mean(axis=0)
+        largest = np.argsort(-size, kind="stable")[:n_features]
+        return largest[size[largest] > 0]
+
+
+def _label_starts(
+    ax: Any, room: Floats, x: float, y: Floats, names: list[str], colors: list[str]
+) -> None:
+    """Write each name to the left of the start (x, y) of its line, none over another.
+
+    The heights solve least squares under a least distance of neighbors: isotonic regression.
+    """
+    texts = []
+    for start, name, color in zip(y, names, colors):
+        leader = dict(arrowstyle="-", color=color, linewidth=1.2, relpos=(1, 0.5), shrinkB=0)
+        text = ax.annotate(
+            short(name), (x, start), (0, 0), textcoords="axes fraction", arrowprops=leader,
+            ha="right", va="center", fontsize=LABEL_SIZE, parse_math=False,
+        )  # fmt: skip
+        texts.append(text)
+    width, height = room
+    share = min(0.6, (widest(texts, ax) + 4 * GAP) / width)
+    left, right = np.log(x), np.log(ax.get_xlim()[1])
+    ax.set_xlim(np.exp(left - (right - left) * share / (1 - share)), np.exp(right))
+    ax.set_ylim(ax.get_ylim())
+    wanted = (ax.transData - ax.transAxes).transform([(x, start) for start in y])[:, 1]
+    line = LINE_HEIGHT / height
+    spread = line * (np.arange(len(y)) + 0.5)
+    heights = spread + isotonic_regression(wanted - spread, y_min=0, y_max=1 - line * len(y))
+    for text, at in zip(texts, heights):
+        text.set_position((share - 3 * GAP / width, at))

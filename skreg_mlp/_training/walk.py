@@ -1,0 +1,238 @@
+"""Following one network along a grid of alphas: the work that paths and cross-validation share."""
+
+from dataclasses import replace
+from itertools import chain, repeat
+from math import ceil
+
+import numpy as np
+
+from skreg_mlp._objective.network import reaching
+from skreg_mlp._objective.problem import WORTH_CUTTING
+from skreg_mlp._solvers import lbfgs
+from skreg_mlp._solvers.result import History, NonFiniteError
+from skreg_mlp._training.fit import initial_theta, new_trainer
+from skreg_mlp._training.settings import scaled
+
+MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
+MAX_BATCH = 200  # rows a step along a path, of which many steps are small ones
+DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
+LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
+SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
+
+
+def path_batch_rows(settings, n_rows):
+    """Rows a step: with "auto" ten steps an epoch, of no less than 32 rows and no more than 200."""
+    return settings.batch_rows(n_rows, auto=min(max(n_rows // 10, 32), MAX_BATCH))
+
+
+def n_batches(settings, n_rows):
+    """Steps an epoch."""
+    return ceil(n_rows / path_batch_rows(settings, n_rows))
+
+
+def n_epochs(settings, n_rows):
+    """Epochs of a stochastic solver along a whole path, the first alpha's start not counted."""
+    return max(settings.max_iter, ceil(MIN_STEPS / n_batches(settings, n_rows)))
+
+
+class Walk:
+    """A network that is being followed along a grid of alphas.
+
+    ``theta`` is the network at the present ``alpha``; ``figures`` its mean loss, objective and
+    stationarity.
+
+    What has died stays dead while alpha rises: training goes on with what is left, as a smaller
+    problem. A solver that certifies its answer gets the whole problem back where that was wrong.
+    """
+
+    def __init__(self, settings, problem, targets, rng):
+        self.settings, self.problem, self.targets, self.rng = settings, problem, targets, rng
+        self.theta = initial_theta(settings, problem, rng)
+        self.solver_name = settings.solver_name(problem)
+        self.done = False
+
+    @property
+    def is_empty(self):
+        """Whether every weight is zero, but those of inputs that are always kept."""
+        kept, theta = self.settings.kept_inputs, self.theta
+        if not len(kept):
+            return self.problem.is_empty(theta)
+        first = self.problem.network.coefs(theta)[0]
+        return not np.delete(first, kept, axis=0).any()
+
+    def penalties(self):
+        """Those of the whole network at the present alpha."""
+        alphas = scaled(self.settings, self.alpha * self.settings.ratios, self.problem.data)
+        return self.settings.penalties(self.problem.network.shapes, alphas.tolist())
+
+    def follow(self, grid, *, certify, tasks, attributes):
+        """Train at one alpha after another; yields each, and ends after the first empty network.
+
+        Whoever follows may set ``done`` to end it with the present alpha.
+
+        `certify` drops what only the noise of batches keeps alive and computes the certificate
+        after each alpha, at the cost of three passes over the data. Each alpha is one of `tasks`,
+        whose hooks see `attributes()` of the network at its end.
+        """
+        solver = self._solver(grid.n_planned, certify)
+        for self.alpha in grid.alphas:
+            tasks.begin()
+            with np.errstate(all="ignore"):  # non-finite values are caught as such
+                self.figures = self._advance(solver, certify)
+            if not np.isfinite(self.figures[1]):
+                raise NonFiniteError(0)
+            yield self.alpha
+            if tasks.end(attributes) or self.is_empty or self.done:
+                break
+
+    def _solver(self, n_alphas, settle):
+        name = self.solver_name
+        if name == "lbfgs":
+            return _Deterministic(self.settings, self.problem, self.theta)
+        plan = _Plan(self.settings, self.problem.n_rows, n_alphas, self.rng, settle)
+        return _Stochastic(self.settings, self.problem, self.theta, name, plan)
+
+    def _advance(self, solver, certify):
+        """Bring `theta` to the present alpha; returns its certificate."""
+        problem, penalties = self.problem, self.penalties()
+        problem.penalize(penalties)
+        solver.shrink(penalties)
+        solver.train(penalties)
+        solver.write(self.theta)
+        refutable = solver.certifies and solver.is_part
+        if not (certify or refutable):
+            return (0.0,) * 3
+        certificate = problem.certificate(self.theta)
+        if refutable and certificate[2] > self.settings.tol:
+            # a weight outside the part wants to leave zero: the whole network again, from here
+            solver.restart(problem, self.theta)
+            solver.train(penalties)
+            solver.write(self.theta)
+            certificate = problem.certificate(self.theta)
+        return certificate
+
+
+class _Steps:
+    """A solver at work on the live part of a network.
+
+    ``units`` are the inputs and units of that part, one index array for each layer, and ``where``
+    is the place of its parameters in the whole.
+    """
+
+    certifies = False
+
+    def __init__(self, settings, problem, theta):
+        self.settings = settings
+        self.restart(problem, theta)
+
+    def restart(self, problem, theta):
+        """Work on the whole problem."""
+        self.problem, self.theta, self.is_part = problem, theta.copy(), False
+        self.units = [np.arange(size) for size in problem.network.sizes]
+        self.where = np.arange(len(theta))
+        # until a network has been trained its zeros mean nothing: a linear model starts with them
+        self.trained = False
+
+    def write(self, theta):
+        """Write the network into `theta`, that of the whole problem."""
+        self.problem.compact(self.theta)
+        theta[...] = 0
+        theta[self.where] = self.theta
+
+    def shrink(self, penalties):
+        """Cut what has died, if that is worth the while; `penalties` are those of the whole."""
+        if not (self.trained and self.settings.sparse):
+            return
+        alive = reaching(self.problem.network.coefs(self.theta))
+        kept = np.isin(self.units[0], self.settings.kept_inputs)
+        units = [np.flatnonzero(mask) for mask in (alive[0] | kept, *alive[1:])]
+        where = self.problem.network.places(units)
+        if len(where) > WORTH_CUTTING * len(self.where):
+            return
+        self.problem, self.is_part = self.problem.part(units), True
+        self.units = [whole[part] for whole, part in zip(self.units, units)]
+        self.where, self.theta = self.where[where], self.theta[where]
+        self.cut(where)
+        self.penalize(penalties)
+
+    def cut(self, where):
+        """Cut the solver's own state down to `where`."""
+
+    def penalize(self, penalties):
+        """Bring the penalties of the whole network down to the part."""
+        if self.is_part:
+            pairs = zip(penalties, self.units, self.units[1:])
+            penalties = [p and p.restricted(rows, columns) for p, rows, columns in pairs]
+        self.problem.penalize(penalties)
+
+
+class _Deterministic(_Steps):
+    """L-BFGS at every alpha, until it is stationary."""
+
+    certifies = True
+
+    def train(self, penalties):
+        self.penalize(penalties)
+        limits = {name: getattr(self.settings, name) for name in ("tol", "max_iter", "max_fun")}
+        if lbfgs.minimize(self.problem, self.theta, History(), **limits).interrupted:
+            raise KeyboardInterrupt
+        self.trained = True
+
+
+class _Plan:
+    """The epochs of a path of `n_alphas`, more of them at the first alpha."""
+
+    def __init__(self, settings, n_rows, n_alphas, rng, settle):
+        in_all = n_epochs(settings, n_rows)
+        first, others = in_all * (DENSE_SHARE + 1 / n_alphas), in_all / n_alphas
+        self.epochs = chain([ceil(first)], repeat(ceil(others)))
+        self.shrink_every = ceil(SHRINK_STEPS / n_batches(settings, n_rows))
+        self.rng, self.settle = rng if settings.shuffle else None, settle
+
+
+class _Stochastic(_Steps):
+    """Some epochs at every alpha, at a rate that falls."""
+
+    def __init__(self, settings, problem, theta, name, plan):
+        self._name, self._plan = name, plan
+        super().__init__(settings, problem, theta)
+
+    def restart(self, problem, theta):
+        super().restart(problem, theta)
+        self._trainer = self._new_trainer()
+
+    def _new_trainer(self):
+        batch = path_batch_rows(self.settings, self.problem.n_rows)
+        return new_trainer(self.settings, self._name, self.problem, self.theta, batch=batch)
+
+    def cut(self, where):
+        state, self._trainer = self._trainer.state, self._new_trainer()
+        for name, value in state.items():
+            self._trainer.state[name] = value[where] if np.ndim(value) else value
+
+    def train(self, penalties):
+        self.penalize(penalties)
+        plan, rate = self._plan, self.settings.learning_rate_init
+        n_epochs = next(plan.epochs)
+
+        def decaying(time):
+            return rate * (1 - (1 - LAST_RATE) * time / n_epochs)
+
+        for epoch in range(n_epochs):
+            if epoch and epoch % plan.shrink_every == 0:
+                self.problem.compact(self.theta)
+                self.shrink(penalties)
+            if not np.isfinite(self._trainer.epoch(decaying, epoch, plan.rng)):
+                raise NonFiniteError(epoch + 1)
+        if plan.settle and self.problem.penalties.sparse:
+            self._trainer.settle(rate)
+        self.trained = True
+
+
+def final_settings(settings, n_rows, share):
+    """Settings of the last small steps at a chosen alpha: a `share` of the epochs of the path."""
+    epochs = ceil(share * n_epochs(settings, n_rows))
+    return replace(
+        settings, max_iter=epochs, n_iter_no_change=np.inf, learning_rate="cosine",
+        early_stopping=False,
+    )  # fmt: skip
