@@ -18,9 +18,7 @@ from skreg_mlp.penalties import (
     SparseGroupL1,
     group_soft_threshold,
 )
-from skreg_mlp.penalties import (
-    PENALTIES as CLASSES,
-)
+from skreg_mlp.penalties._names import PENALTIES as CLASSES
 
 SHAPE = (6, 3)
 ELEMENTWISE = {name: p for name, p in PENALTIES.items() if p.elementwise}

@@ -77,7 +77,10 @@ class Entry:
 
     def targets(self, rows: Ints | None = None) -> Targets:
         """Encoded y; its units are measured on `rows` (None: on all)."""
-        return self.task.targets(self.rows.y, self.rows.weight, rows=rows)
+        targets = self.task.targets(self.rows.y, self.rows.weight, rows=rows)
+        if isinstance(self.task, Regression) and not self.task.scaled:
+            validation.check_fits(targets, self.X.dtype)
+        return targets
 
     def data(self, targets: Targets, rows: Ints | None = None) -> Data:
         """The rows given, with their weights in the loss."""

@@ -387,7 +387,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         (y - target_offset_) / target_scale_, so that `alpha`, `tol` and `learning_rate_init` mean
         the same in any unit of y. "std" is the standard deviation of each output (for "huber" and
         "quantile" the interquartile range / 1.349, or that deviation where it is zero); with None
-        ``target_scale_`` is 1, and alpha that of the loss in the unit of y.
+        the loss is that of y itself, ``target_scale_`` is 1 and ``target_offset_`` 0.
 
     activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
             "gelu"}, default="relu"

@@ -11,6 +11,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp._objective.losses import REGRESSION_LOSSES
+from skreg_mlp._objective.targets import OFFSET_SHARE
 from skreg_mlp.penalties import Penalty
 from skreg_mlp.penalties._names import PENALTIES
 
@@ -241,12 +242,29 @@ def check_weights(sample_weight, X, name="sample_weight"):
         )
     with np.errstate(over="ignore"):
         total = weights.sum(dtype=np.float64)
-    if not 0 < total < np.finfo(weights.dtype).max:
+    if not total > 0:
+        raise ValueError(f"{name} is zero for every row; give at least one a positive weight.")
+    if total > np.finfo(weights.dtype).max:
         raise ValueError(
-            f"{name} must have a sum above 0 that {weights.dtype} can hold; got {total:g}. Weights "
-            "are relative: multiply all of them by one number."
+            f"The sum of {name} is beyond {weights.dtype}: divide all weights by one number, such "
+            "as their maximum; only their ratios matter."
         )
     return weights
+
+
+def check_fits(targets, dtype):
+    """Refuse y in its own unit that `dtype` would round away."""
+    if not targets.loss.equivariant:
+        return
+    values = targets.values
+    rounding = np.abs(values).max(axis=0) * np.finfo(dtype).eps
+    spread = targets.loss.spread(values, None)
+    if np.any((rounding > OFFSET_SHARE * spread) & (spread > 0)):
+        raise ValueError(
+            f"y has a spread of {spread.min():.3g} about values as large as "
+            f"{np.abs(values).max():.3g}, which {dtype} cannot tell apart: leave "
+            "target_scale='std', subtract the mean of y, or pass X as float64."
+        )
 
 
 def check_total_weight(data, name):
@@ -324,7 +342,9 @@ def prediction_dtype(weights):
     Fitted weights may be set by hand, or come from a file: whatever numpy cannot turn into real
     numbers is refused.
     """
-    dtypes = {np.dtype(getattr(values, "dtype", object)) for values in weights}
+    dtypes = {
+        values.dtype if sparse.issparse(values) else np.asarray(values).dtype for values in weights
+    }
     refused = [dtype for dtype in dtypes if dtype.kind not in "fiu"]
     if refused:
         raise ValueError(

@@ -96,7 +96,11 @@ class Penalties:
     def __init__(self, network, penalties=()):
         layers = zip(penalties, network.weight_slices, network.shapes)
         self._network = network
-        self.blocks = [Block(p, where, shape) for p, where, shape in layers if p is not None]
+        self.blocks = [
+            Block(p, where, shape)
+            for p, where, shape in layers
+            if p is not None and where.stop > where.start  # a part may have lost all of a layer
+        ]
         self.sparse = any(not block.penalty.smooth for block in self.blocks)
         self._majorize(np.zeros(network.n_parameters))
         pairs = zip(self.blocks, self._majorants)

@@ -27,14 +27,14 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, loss, y, weight, *, scaled=True):
-        """The offset that minimises the loss, and the spread about it (1 where not `scaled`)."""
+        """The offset that minimises the loss and the spread about it; 0 and 1 if not `scaled`."""
         n_outputs = y.shape[1]
-        if not loss.equivariant:
+        if not (loss.equivariant and scaled):
             return cls(np.zeros(n_outputs), np.ones(n_outputs), np.ones(n_outputs, dtype=bool))
         offset = np.asarray(loss.null_scores(y, weight), dtype=np.float64)
         spread = np.asarray(loss.spread(y, weight), dtype=np.float64)
         known = spread > ROUNDING * np.abs(y).max(axis=0)
-        return cls(offset, np.where(known & scaled, spread, 1.0), known)
+        return cls(offset, np.where(known, spread, 1.0), known)
 
     def completed(self, other):
         """This one, or `other` for the outputs that have not varied yet."""

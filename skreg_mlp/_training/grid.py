@@ -79,7 +79,7 @@ def null_model(problem: Problem, kept: Ints) -> tuple[float, Floats]:
     # null_scores is exact for most losses, and the search then ends where it begins
     tol = 1e-12 * problem.loss_unit
     best = optimize.minimize(value_and_gradient, start, jac=True, method="BFGS", tol=tol)
-    return value_and_gradient(best.x)[0], delta
+    return max(value_and_gradient(best.x)[0], 0.0), delta
 
 
 def _scores_of(problem: Problem, kept: Ints, start: Floats) -> Floats:

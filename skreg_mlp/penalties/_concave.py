@@ -273,10 +273,10 @@ class GroupMCP(_OfGroups, MCP):
         As in `MCP`.
     groups : ndarray of int of shape (fan_in,), optional
         As in `GroupL1`.
-    sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
+    sizes : ndarray of shape (n_groups,), optional
+        As in `GroupL1`.
 
     Examples
     --------
@@ -302,10 +302,10 @@ class GroupSCAD(_OfGroups, SCAD):
         As in `SCAD`.
     groups : ndarray of int of shape (fan_in,), optional
         As in `GroupL1`.
-    sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
+    sizes : ndarray of shape (n_groups,), optional
+        As in `GroupL1`.
 
     Examples
     --------
@@ -334,10 +334,10 @@ class GroupLogSum(_OfGroups, LogSum):
         As in `LogSum`.
     groups : ndarray of int of shape (fan_in,), optional
         As in `GroupL1`.
-    sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
+    sizes : ndarray of shape (n_groups,), optional
+        As in `GroupL1`.
 
     Examples
     --------

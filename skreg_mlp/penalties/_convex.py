@@ -253,10 +253,10 @@ class GroupL1(OfGroups):
     groups : ndarray of int of shape (fan_in,), optional
         The group of each row, 0 to n_groups - 1; by default every row is a group. An estimator
         takes them for groups of its features, like its ``feature_groups``.
-    sizes : ndarray of shape (n_groups,), optional
-        Size of each group; by default that in W.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
+    sizes : ndarray of shape (n_groups,), optional
+        Size of each group; by default that in W.
 
     Examples
     --------
@@ -310,10 +310,10 @@ class SparseGroupL1(GroupL1):
         As in `GroupL1`.
     l1_ratio : float, default=0.5
         Between 0 (group lasso) and 1 (lasso); ValueError otherwise.
-    sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
+    sizes : ndarray of shape (n_groups,), optional
+        As in `GroupL1`.
 
     Examples
     --------
