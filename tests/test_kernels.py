@@ -1,8 +1,11 @@
 """Compiled loops against their numpy formulas: the same numbers, to rounding."""
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
-from _problems import LOSSES, PENALTIES, make_problem
+from _problems import LOSSES, PENALTIES, classifier, make_problem, regressor
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
@@ -31,10 +34,16 @@ def tolerance(dtype, ulps=8):
 
 
 def unaligned(values):
-    """The same array, starting one byte off a boundary of its items, read-only."""
+    """The same array, starting one byte off a boundary of its items."""
     memory = np.empty(values.nbytes + 1, dtype=np.uint8)
     result = memory[1:].view(values.dtype).reshape(values.shape)
     result[...] = values
+    return result
+
+
+def read_only(values):
+    result = values.copy()
+    result.flags.writeable = False
     return result
 
 
@@ -109,15 +118,6 @@ def test_logistic_over_its_whole_range(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_unaligned_memory(dtype):
-    z, bias = unaligned(scores((5, 7), dtype)), unaligned(np.linspace(0, 1, 7).astype(dtype))
-    expected = np.array(z)
-    both("silu")[1](expected, np.array(bias), None)
-    compiled.silu(z, bias, None)
-    assert_allclose(z, expected, **tolerance(dtype))
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("with_slope", [True, False])
 @pytest.mark.parametrize("with_sums", [True, False])
@@ -137,14 +137,15 @@ def test_chain(with_sums, with_slope, shape, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("with_slope", [True, False])
 @pytest.mark.parametrize("with_sums", [True, False])
-def test_outer_chain(with_sums, shape, dtype):
+def test_outer_chain(with_sums, with_slope, shape, dtype):
     rng, (n, k) = np.random.default_rng(0), shape
     delta, weights, slope = (rng.normal(size=s).astype(dtype) for s in ((n, 1), (k, 1), shape))
     results = []
     for f in both("outer_chain"):
         below, sums = np.full(shape, 7, dtype), np.full(k, 7, dtype)
-        f(delta, weights, below, slope, sums if with_sums else None)
+        f(delta, weights, below, slope if with_slope else None, sums if with_sums else None)
         results.append((below, sums))
     eps = np.finfo(dtype).eps
     assert_allclose(results[0][0], results[1][0], rtol=4 * eps)
@@ -192,10 +193,9 @@ CONCAVE = {"mcp": MCP(0.7), "group_log_sum": GroupLogSum(0.7, scale=0.5), "none"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("output_unit", [1.0, 30.0])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("penalty", [*ROWS, *CONCAVE])
-def test_steps(penalty, rule, output_unit, dtype):
+def test_steps(penalty, rule, dtype):
     rng, bound = np.random.default_rng(0), {**ROWS, **CONCAVE}[penalty]
     network = Network((6, 5, 1), None, dtype)
     data = Data(np.ones((4, 6), dtype), np.zeros((4, 1)))
@@ -203,7 +203,7 @@ def test_steps(penalty, rule, output_unit, dtype):
     gradients = rng.normal(size=(20, network.n_parameters)).astype(dtype)
     results = []
     for fused in (True, False):
-        problem = Problem(network, None, data, [bound] * 2, output_unit=output_unit, loss_unit=2.0)
+        problem = Problem(network, None, data, [bound] * 2, loss_unit=2.0)
         theta, update = start.copy(), RULES[rule]()
         state = update.init(theta)
         for gradient in gradients:
@@ -214,11 +214,124 @@ def test_steps(penalty, rule, output_unit, dtype):
                 problem.penalties.steps = None
             update.step(problem, theta, gradient.copy(), state, 0.05)
         results.append(theta)
-    assert_allclose(results[0], results[1], rtol=0, atol=400 * np.finfo(dtype).eps * output_unit)
+    assert_allclose(results[0], results[1], rtol=0, atol=400 * np.finfo(dtype).eps)
     if getattr(bound, "smooth", True):
         assert results[0].all()
     else:
         assert_array_equal(results[0] == 0, results[1] == 0)
+
+
+RNG = np.random.default_rng(0)
+STEPS = {  # the weights of a penalty on a matrix of 4 rows and 7 columns
+    "none": 0.0,
+    "number": 0.3,
+    "infinite": np.inf,
+    "array": RNG.uniform(0, 1, 28),
+    "uneven": 10 ** RNG.uniform(-4, 5, 28),
+    "some infinite": np.where(RNG.random(28) < 0.3, np.inf, 0.2),
+}
+STRENGTHS = {
+    "no groups": None,
+    "groups": np.array([0.5, 1.0, 0.0, 1e-3]),
+    "infinite": np.array([0.5, np.inf, 0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("strength", STRENGTHS)
+@pytest.mark.parametrize("l2", STEPS)
+@pytest.mark.parametrize("l1", STEPS)
+@pytest.mark.parametrize("rule", ["adam", "sgd"])
+def test_a_step_ends_at_the_minimum_that_defines_its_prox(rule, l1, l2, strength, dtype):
+    """w minimises |w - v|^2 / 2t + l1 |w| + l2 w^2 / 2 + strength |row|; the step leads to v."""
+    rng, around = np.random.default_rng(1), slice(3, 31)
+    given = [np.asarray(a, dtype) if np.ndim(a) else a for a in (STEPS[l1], STEPS[l2])]
+    groups = STRENGTHS[strength]
+    groups = None if groups is None else groups.astype(dtype)
+    theta, gradient, mean = rng.normal(size=(3, 33)).astype(dtype)
+    square = np.repeat(rng.uniform(0.5, 2, 11), 3).astype(dtype)
+    square[around] = np.repeat(rng.uniform(0.5, 2, 4), 7)  # which rows have in common
+    before = [a.astype(np.float64) for a in (theta, gradient, mean, square)]
+    part = [(3, 4, 7, *given, groups)]
+    if rule == "adam":
+        compiled.adam(theta, gradient, mean, square, part, rate=0.4, mean_weight=0.25,
+                      square_weight=0.125, epsilon=1e-8)  # fmt: skip
+    else:
+        compiled.sgd(theta, gradient, mean, part, step=0.4, weight=0.25, ahead=0.5)
+    for now, was in zip((theta, gradient, mean, square), before):
+        assert_array_equal(np.delete(now, np.r_[around]), np.delete(was, np.r_[around]))
+
+    w, (v, g, m, s) = theta[around].reshape(4, 7), (a[around].reshape(4, 7) for a in before)
+    change = 0.25 * (g - m)
+    assert_allclose(mean[around].reshape(4, 7), m + change, rtol=0, atol=4 * np.finfo(dtype).eps)
+    if rule == "adam":
+        g2 = g * g if groups is None else (g * g).mean(axis=1, keepdims=True)
+        s += 0.125 * (g2 - s)
+        assert_allclose(square[around].reshape(4, 7), s, rtol=8 * np.finfo(dtype).eps)
+        t = 0.4 / (np.sqrt(s) + 1e-8)
+        v -= t * (m + change)
+    else:
+        t = np.full((4, 7), 0.4)
+        v -= t * (m + change + 0.5 * change)
+
+    l1, l2 = (np.broadcast_to(np.reshape(a, (4, 7)) if np.ndim(a) else a, (4, 7)) for a in given)
+    c = np.zeros((4, 1)) if groups is None else groups.astype(np.float64)[:, None]
+    assert np.isfinite(w).all() and not w[np.isinf(l1 + l2) | np.isinf(c)].any()
+    tol, free = 100 * np.finfo(dtype).eps, w != 0
+    norms = np.linalg.norm(w.astype(np.float64), axis=1, keepdims=True)
+    l1, l2, c = (np.minimum(a, 1e30) for a in (l1, l2, c))
+    slope = l1 * np.sign(w) + l2 * w + c * w / np.where(norms > 0, norms, 1)
+    residual = v - w - t * np.where(free, slope, 0)
+    # the terms that cancel may be large: t l2 w is about v, whatever l2 is
+    assert_allclose(residual[free], 0, rtol=0, atol=tol)
+    rest = np.maximum(np.abs(v) - t * l1, 0) * (l2 < 1e30)  # what is left for the group to hold
+    held = np.where(norms > 0, 0, t * c)  # at 0, where the whole row is
+    rest = np.where(norms > 0, rest * ~free, np.linalg.norm(rest, axis=1, keepdims=True))
+    assert (rest <= held + tol).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("strength", [None, 0.5])
+@pytest.mark.parametrize("l1", [0.0, 0.5, np.inf])
+@pytest.mark.parametrize("epsilon", [0.0, 1e-60, 1e-8])
+def test_no_gradient_makes_no_nan(epsilon, l1, strength, dtype):
+    theta, gradient, mean, square = np.ones((4, 6), dtype) * [[0.3], [0], [0], [0]]
+    theta, gradient, mean, square = (a.astype(dtype) for a in (theta, gradient, mean, square))
+    groups = None if strength is None else np.full(2, strength, dtype)
+    for _ in range(3):
+        compiled.adam(theta, gradient, mean, square, [(0, 2, 3, l1, 0.0, groups)], rate=0.1,
+                      mean_weight=0.1, square_weight=0.1, epsilon=epsilon)  # fmt: skip
+    # nothing moves the weight, and of the penalty an endless step is left
+    expected = 0.0 if l1 or strength else 0.3
+    assert_allclose(theta, expected, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("fused", [True, False])
+def test_adam_without_gradients_and_epsilon(fused, dtype):
+    network = Network((6, 5, 1), None, dtype)
+    problem = Problem(network, None, Data(np.ones((4, 6), dtype), np.zeros((4, 1))))
+    problem.row_terms = problem.row_terms if fused else None
+    theta, update = np.full(network.n_parameters, 0.3, dtype), Adam(epsilon=1e-60)
+    state = update.init(theta)
+    for _ in range(3):
+        update.step(problem, theta, np.zeros_like(theta), state, 0.1)
+    assert_allclose(theta, 0.3, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("strength", [None, 0.0])
+@pytest.mark.parametrize("rate", [0.0, 1e-300])
+def test_infinite_penalties_hold_without_a_step(rate, strength, dtype):
+    groups = None if strength is None else np.zeros(1, dtype)
+    weights = np.array([np.inf, 0.0, np.inf], dtype)
+    for l1, l2 in ((weights, 0.0), (0.0, weights), (weights, weights)):
+        theta, gradient, mean, square = np.ones((4, 3), dtype)
+        part = [(0, 1, 3, l1, l2, groups)]
+        compiled.adam(theta, gradient, mean, square, part, rate=rate, mean_weight=0.1,
+                      square_weight=0.1, epsilon=1e-8)  # fmt: skip
+        compiled.sgd(theta, gradient, mean, part, step=rate, weight=0.1, ahead=0.9)
+        assert_allclose(theta, [0, 1, 0], rtol=4 * np.finfo(dtype).eps)
 
 
 class Cubic(Penalty):
@@ -281,15 +394,233 @@ def test_rows_that_are_not_there(row):
         compiled.take_rows(np.ones((6, 2)), np.array([row]), np.empty((1, 2)))
 
 
-def test_arrays_of_other_types_and_shapes_are_refused():
+def calls(dtype):
+    """Of every function: valid arguments by name, and which of them it writes or may be None."""
+    A, v, w, codes = np.ones((3, 4), dtype), np.ones(4, dtype), np.ones(3, dtype), np.zeros(3, int)
+    state = dict.fromkeys(("theta", "gradient", "mean", "square"), np.ones(12, dtype))
+    terms = dict(l1=np.ones(12, dtype), l2=np.ones(12, dtype), strength=w)
+    rates = dict(rate=0.1, mean_weight=0.1, square_weight=0.1, epsilon=1e-8)
+    loss = dict(raw=A, y=A, weight=w, delta=A)
+
+    def adam(l1, l2, strength, **arrays):
+        compiled.adam(**arrays, parts=[(0, 3, 4, l1, l2, strength)], **rates)
+
+    def sgd(l1, l2, strength, **arrays):
+        compiled.sgd(**arrays, parts=[(0, 3, 4, l1, l2, strength)], step=0.1, weight=0.1, ahead=0.5)
+
+    sgd_state = {k: v for k, v in state.items() if k != "square"}
+    found = {
+        "chain": (dict(delta=A, slope=A, sums=v), "delta sums", "slope sums"),
+        "outer_chain": (
+            dict(delta=w, weights=v, below=A, slope=A, sums=v),
+            "below sums",
+            "slope sums",
+        ),
+        "softmax_log_loss": (dict(loss, y=codes), "delta", ""),
+        "take_rows": (dict(X=A, rows=codes, out=A), "out", ""),
+        "take_columns": (dict(X=A, columns=codes[:2], out=A[:, :2].copy()), "out", ""),
+    }
+    found |= {name: (dict(z=A, bias=v, slope=A), "z slope", "bias slope") for name in ACTIVATIONS}
+    found |= {name: (loss, "delta", "") for name in ELEMENTWISE_LOSSES}
+    found = {name: (getattr(compiled, name), *rest) for name, rest in found.items()}
+    found["adam"] = (adam, {**state, **terms}, "theta mean square", "strength")
+    found["sgd"] = (sgd, {**sgd_state, **terms}, "theta mean", "strength")
+    return found
+
+
+FLAWS = {
+    "float16": lambda a: a.astype(np.float16),
+    "the other float": lambda a: a.astype(np.float32 if a.dtype == np.float64 else np.float64),
+    "longdouble": lambda a: a.astype(np.longdouble),
+    "complex": lambda a: a.astype(np.complex64),
+    "int32": lambda a: a.astype(np.int32),
+    "integers, or floats": lambda a: a.astype(np.int64 if a.dtype.kind == "f" else np.float64),
+    "uint64": lambda a: a.astype(np.uint64),
+    "bool": lambda a: a.astype(bool),
+    "swapped": lambda a: a.astype(a.dtype.newbyteorder()),
+    "datetime": lambda a: a.astype(np.int64).view("M8[s]"),
+    "text": lambda a: a.astype("U8"),
+    "object": lambda a: a.astype(object),
+    "structured": lambda a: a.astype([("x", a.dtype)]),
+    "bytes": lambda a: a.tobytes(),
+    "list": lambda a: a.tolist(),
+    "number": lambda a: a.dtype.type(1)[()],
+    "unaligned": unaligned,
+    "strided": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "three dimensions": lambda a: a[None, :, None],
+    "more": lambda a: np.ones((*a.shape[:-1], a.shape[-1] + 1), a.dtype),
+    "fewer": lambda a: a[..., :-1].copy(),
+    "transposed": lambda a: a.T.copy(),
+    "fortran": np.asfortranarray,
+    "read-only": read_only,
+    "None": lambda a: None,
+}
+HARMLESS = {  # to some arguments
+    "transposed": lambda a, written, optional: a.ndim == 1,
+    "fortran": lambda a, written, optional: a.ndim == 1,
+    "read-only": lambda a, written, optional: not written,
+    "None": lambda a, written, optional: optional,
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("flaw", FLAWS)
+@pytest.mark.parametrize("name", sorted(calls(float)))
+def test_what_does_not_fit_is_refused(name, flaw, dtype):
+    f, valid, written, optional = calls(dtype)[name]
+    f(**{key: a.copy() for key, a in valid.items()})
+    for key, a in valid.items():
+        if flaw in HARMLESS and HARMLESS[flaw](a, key in written.split(), key in optional.split()):
+            continue
+        if flaw == "number" and key in ("weight", "l1", "l2"):  # which may be one
+            continue
+        if name == "take_columns" and key == "X" and flaw in ("more", "fewer"):
+            continue  # whatever the width
+        arguments = {k: FLAWS[flaw](v) if k == key else v.copy() for k, v in valid.items()}
+        with pytest.raises((TypeError, ValueError, BufferError)):
+            f(**arguments)
+        for k, v in valid.items():
+            if k != key:
+                assert_array_equal(arguments[k], v)
+
+
+def test_a_refusal_says_what_was_expected_and_what_came():
     z = np.ones((3, 4))
-    for bias in (np.ones(3), np.ones(4, np.float32)):
-        with pytest.raises(ValueError, match="expected 4 items of 8 bytes"):
-            compiled.relu(z, bias, None)
-    with pytest.raises(ValueError, match="C-contiguous"):
-        compiled.relu(np.asfortranarray(z), None, None)
-    with pytest.raises(ValueError, match="one code of 8 bytes"):
-        compiled.softmax_log_loss(z, np.zeros(3, np.int32), 1.0, np.empty_like(z))
+    refused = [
+        (ValueError, r"expected 4 items of float64; got float32 of shape \(4,\)",
+         lambda: compiled.relu(z, np.ones(4, np.float32), None)),
+        (ValueError, r"expected float64 of shape \(3, 4\); got float64 of shape \(4, 3\)",
+         lambda: compiled.relu(z, None, z.T.copy())),
+        (TypeError, "float32, float64 or int64 in native byte order; got complex128",
+         lambda: compiled.relu(z.astype(complex), None, None)),
+        (ValueError, "expected float64 at a multiple of 8 bytes; got an unaligned array",
+         lambda: compiled.relu(unaligned(z), None, None)),
+        (ValueError, "read-only", lambda: compiled.relu(read_only(z), None, None)),
+        (ValueError, "C-contiguous", lambda: compiled.relu(np.asfortranarray(z), None, None)),
+        (TypeError, "expected an array of int64; got float64",
+         lambda: compiled.softmax_log_loss(z, np.zeros(3), 1.0, z.copy())),
+        (ValueError, "expected one code for each of 3 rows; got 4",
+         lambda: compiled.softmax_log_loss(z, np.zeros(4, int), 1.0, z.copy())),
+        (ValueError, "expected 3 rows like those of .*; got float64 of shape",
+         lambda: compiled.take_rows(z, np.arange(3), z[:2].copy())),
+    ]  # fmt: skip
+    for error, message, call in refused:
+        with pytest.raises(error, match=message):
+            call()
+
+
+@pytest.mark.parametrize("code", [-1, 4, 2**62])
+def test_codes_that_are_not_there(code):
+    z = np.ones((3, 4))
+    with pytest.raises(IndexError, match=f"column {code} is not among the 4 columns"):
+        compiled.softmax_log_loss(z, np.array([0, code, 3]), 1.0, np.empty_like(z))
+
+
+@pytest.mark.parametrize("place", [(-1, 1, 2), (3, 1, 2), (5, 1, 0), (0, -1, 2), (0, 2**32, 2**32)])
+@pytest.mark.parametrize("strength", [None, np.ones(1)])
+def test_parts_that_are_not_inside_theta(place, strength):
+    state, rates = np.ones((4, 4)), dict(rate=0.1, mean_weight=0.1, square_weight=0.1, epsilon=1e-8)
+    with pytest.raises(ValueError, match="are not inside 4 parameters"):
+        compiled.adam(*state, [(*place, 0.0, 0.0, strength)], **rates)
+    with pytest.raises(TypeError, match="expected a tuple for each part"):
+        compiled.adam(*state, [[0, 1, 4, 0.0, 0.0, None]], **rates)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", sorted(calls(float)))
+def test_arrays_may_have_been_pickled(name, dtype):
+    f, valid, *_ = calls(dtype)[name]
+    f(**{key: pickle.loads(pickle.dumps(a, protocol=2)) for key, a in valid.items()})
+
+
+@pytest.mark.parametrize("sizes", [{3: 0}, {4: 0}])
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *ELEMENTWISE_LOSSES, "chain", "outer_chain"])
+def test_no_rows_or_no_columns(name, sizes):
+    f, valid, *_ = calls(float)[name]
+    f(**{key: np.ones([sizes.get(n, n) for n in a.shape]) for key, a in valid.items()})
+
+
+@pytest.mark.parametrize("strength", [None, np.ones(5)])
+def test_a_part_without_columns(strength):
+    state = np.ones((4, 2))
+    part, rates = (2, 5, 0, 0.0, 0.0, strength), dict(rate=1.0, mean_weight=0.1, square_weight=0.1)
+    compiled.adam(*state, [part], **rates, epsilon=1e-8)
+    compiled.sgd(*state[:3], [part], step=1.0, weight=0.1, ahead=0.5)
+    assert_array_equal(state, 1)
+
+
+# --------------------------------------------------------------------------------------------
+# Estimators
+# --------------------------------------------------------------------------------------------
+LAYOUTS = {
+    "fortran": np.asfortranarray,
+    "unaligned": unaligned,
+    "swapped": lambda a: a.astype(a.dtype.newbyteorder()),
+    "strided": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "read-only": read_only,
+}
+TARGETS = {
+    "regression": lambda X: X[:, :2] + 1,
+    "one output": lambda X: X[:, 0] + 1,
+    "two classes": lambda X: (X[:, 0] > 0).astype(int),
+    "classes": lambda X: X[:, :3].argmax(axis=1),
+    "labels": lambda X: (X[:, :2] > 0).astype(int),
+}
+
+
+QUIET = "ignore::sklearn.exceptions.ConvergenceWarning"
+
+
+def small_fit(X, y, weight, seed=0, **kwargs):
+    kind = classifier if y.dtype.kind == "i" else regressor
+    model = kind((5,), penalty="group_l1", alpha=0.01, max_iter=4, random_state=seed, **kwargs)
+    return model.fit(X, y, sample_weight=weight)
+
+
+@pytest.mark.filterwarnings(QUIET)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_layout_of_the_data_changes_nothing(target, solver, dtype):
+    rng, settings = np.random.default_rng(0), dict(solver=solver, batch_size=16)
+    X, weight = rng.normal(size=(60, 8)).astype(dtype), rng.uniform(1, 2, 60).astype(dtype)
+    X[:, 6:] = 0  # columns that pruning drops
+    y = TARGETS[target](X)
+    expected = small_fit(X, y, weight, **settings).predict(X)
+    for layout, change in LAYOUTS.items():
+        model = small_fit(*map(change, (X, y, weight)), **settings)
+        model.intercepts_ = [unaligned(b) for b in model.intercepts_]
+        pruned = model.prune()
+        pruned._inputs = unaligned(pruned._inputs)
+        for fitted in (model, pruned):
+            predicted = fitted.predict(change(X))
+            assert_allclose(predicted, expected, rtol=1e3 * np.finfo(dtype).eps, err_msg=layout)
+
+
+@pytest.mark.filterwarnings(QUIET)
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble, np.dtype(float).newbyteorder()])
+def test_weights_of_other_types_predict(dtype):
+    X = np.random.default_rng(0).normal(size=(40, 8))
+    model = small_fit(X, X[:, :2], None)
+    expected = model.predict(X)
+    model.coefs_ = [W.astype(dtype) for W in model.coefs_]
+    atol = 1e-2 if dtype == np.float16 else 1e-14
+    assert_allclose(model.predict(X), expected, rtol=0, atol=atol)
+
+
+@pytest.mark.filterwarnings(QUIET)  # for all threads
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_estimators_fit_in_threads_at_once(solver):
+    X = np.random.default_rng(0).normal(size=(300, 20))
+
+    def fitted(seed):
+        return small_fit(X, X[:, :3].argmax(axis=1), None, seed, solver=solver).coefs_
+
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(fitted, range(4)))
+    for seed, coefs in enumerate(together):
+        for W, alone in zip(coefs, fitted(seed)):
+            assert_array_equal(W, alone)
 
 
 def test_show_versions(capsys):

@@ -12,10 +12,15 @@ except ImportError:
 REFERENCES: dict = {}  # name -> numpy function, of those with a compiled twin
 
 
+def usable(array):
+    """Whether the compiled loops take the memory of this array as it is."""
+    return array.flags.c_contiguous and array.flags.aligned
+
+
 def fused(reference):
     """The compiled twin of `reference`, or `reference` itself where there is none.
 
-    A twin takes C-contiguous arrays of one floating type.
+    A twin takes `usable` arrays of one floating type, float32 or float64.
     """
     REFERENCES[reference.__name__] = reference
     return getattr(compiled, reference.__name__, reference)

@@ -1,23 +1,34 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """Compiled twins of numpy functions, for C-contiguous arrays of float32 or of float64.
 
 Each function here does what the Python function of its name does that is marked by
 `skreg_mlp._kernels.fused`, or, for `adam` and `sgd`, what the steps of `_solvers._stochastic` do
 that are written with numpy. The loops are in ``_loops.h``, compiled for several processors, of
 which the best is taken when the module is loaded, where the C compiler offers that.
+
+Types, shapes, alignment and write access are checked, and what does not fit raises. Two things are
+left to the caller: an array that is written must not overlap another argument, and no other thread
+may use it meanwhile. The module keeps no state, so that threads need no lock.
 """
 
-from cpython.buffer cimport PyBUF_ND, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.float cimport DBL_MIN, FLT_MIN
+from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
+from numpy import dtype
+
 cdef extern from *:
     """
+    #include <float.h>
     #include <math.h>
     #include <stdint.h>
     #include <string.h>
 
-    #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
+    /* NO_CLONES: the sanitizers' runtime is not ready yet when a clone is chosen */
+    #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12 && \
+        !defined(NO_CLONES)
     #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
     #else
     #define CLONES
@@ -47,6 +58,8 @@ cdef extern from *:
     #define EXP_TERMS 7
     #define LOG1P_TERMS 7
     #define SQRT sqrtf
+    #define TINY FLT_MIN
+    #define LARGEST FLT_MAX
     #include "_loops.h"
 
     #define REAL double
@@ -61,6 +74,8 @@ cdef extern from *:
     #define EXP_TERMS 13
     #define LOG1P_TERMS 16
     #define SQRT sqrt
+    #define TINY DBL_MIN
+    #define LARGEST DBL_MAX
     #include "_loops.h"
 
     #undef restrict /* where it was defined: system headers have __declspec(restrict) */
@@ -87,66 +102,139 @@ cdef extern from *:
     void c_outer_chain(bint, void*, void*, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
     void c_take_columns(bint, void*, int64_t*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
     void c_adam_weights(
-        bint, void*, void*, void*, void*, void*, double, double, double, double, double, double,
-        Py_ssize_t
+        bint, void*, void*, void*, void*, void*, double, void*, double, double, double, double,
+        double, Py_ssize_t
     ) nogil
     void c_adam_rows(
-        bint, void*, void*, void*, void*, void*, double, double, double, double, double, double,
-        Py_ssize_t, Py_ssize_t
+        bint, void*, void*, void*, void*, void*, double, void*, double, void*, double, double,
+        double, double, Py_ssize_t, Py_ssize_t
     ) nogil
     void c_sgd_rows(
-        bint, void*, void*, void*, void*, double, double, void*, double, double, double,
+        bint, void*, void*, void*, void*, double, void*, double, void*, double, double, double,
         Py_ssize_t, Py_ssize_t
     ) nogil
+
+
+cdef object FLOAT32 = dtype("float32"), FLOAT64 = dtype("float64"), INT64 = dtype("int64")
+
+cdef enum:
+    WRITTEN = 1
+    OPTIONAL = 2  # None will do
 
 
 cdef struct Array:
     void* data
-    Py_ssize_t size, length, n_rows, n_columns, itemsize
+    Py_ssize_t n_rows, n_columns, size, itemsize
+    int ndim
+    char kind  # f: float32, d: float64, q: int64
 
 
-cdef Array read(object array) except *:
-    """Address and shape of a C-contiguous array, `length` along its first axis.
+cdef str name_of(char kind):
+    return "float32" if kind == b"f" else "float64" if kind == b"d" else "int64"
 
-    A vector is seen as one row. None has no address.
+
+cdef str shown(Array* array):
+    shape = f"({array.n_rows}, {array.n_columns})" if array.ndim == 2 else f"({array.size},)"
+    return f"{name_of(array.kind)} of shape {shape}"
+
+
+cdef char kind_of(object array) except 0:
+    # A buffer could tell its format, but that takes numpy longer than all else that is asked here.
+    found = getattr(array, "dtype", None)
+    if found is FLOAT64:
+        return b"d"
+    if found is FLOAT32:
+        return b"f"
+    if found is INT64:
+        return b"q"
+    # another object of the same type, as unpickled arrays have; to numpy None is float64
+    for known, kind in ((FLOAT64, b"d"), (FLOAT32, b"f"), (INT64, b"q")):
+        if found is not None and found == known:
+            return ord(kind)
+    raise TypeError(
+        "expected an array of float32, float64 or int64 in native byte order; got "
+        f"{type(array) if found is None else found}."
+    )
+
+
+cdef int read(Array* result, object array, int use=0) except -1:
+    """Address and shape of a vector, which is seen as one row, or of a matrix.
+
+    None, where it is optional, has no address. What keeps the memory alive is the caller's
+    reference to `array`, not the buffer.
     """
-    cdef Array result = Array(NULL, 0, 0, 0, 0, 0)
     cdef Py_buffer buffer
-    if array is None:
-        return result
-    PyObject_GetBuffer(array, &buffer, PyBUF_ND)
-    if buffer.ndim == 0:
+    if array is None and use & OPTIONAL:
+        result.data = NULL
+        return 0
+    result.kind = kind_of(array)
+    PyObject_GetBuffer(array, &buffer, PyBUF_ND | (PyBUF_WRITABLE if use & WRITTEN else 0))
+    try:
+        if buffer.itemsize != (4 if result.kind == b"f" else 8):
+            raise TypeError(f"expected {name_of(result.kind)}; got {buffer.itemsize} bytes each.")
+        if buffer.ndim != 1 and buffer.ndim != 2:
+            raise ValueError(f"expected a vector or a matrix; got {buffer.ndim} dimensions.")
+        if buffer.len and <size_t>buffer.buf & <size_t>(buffer.itemsize - 1):
+            raise ValueError(
+                f"expected {name_of(result.kind)} at a multiple of {buffer.itemsize} bytes; got "
+                "an unaligned array."
+            )
+        result.data, result.itemsize, result.ndim = buffer.buf, buffer.itemsize, buffer.ndim
+        result.n_rows = buffer.shape[0] if buffer.ndim == 2 else 1
+        result.n_columns = buffer.shape[buffer.ndim - 1]
+        result.size = result.n_rows * result.n_columns
+    finally:
         PyBuffer_Release(&buffer)
-        raise ValueError("expected an array, got a number.")
-    result.data, result.itemsize = buffer.buf, buffer.itemsize
-    result.n_columns = buffer.shape[buffer.ndim - 1]
-    result.length = buffer.shape[0]
-    result.size = buffer.len // buffer.itemsize
-    result.n_rows = 1 if buffer.ndim == 1 else result.length
-    PyBuffer_Release(&buffer)
-    return result
+    return 0
+
+
+cdef int real(Array* result, object array, int use=0) except -1:
+    read(result, array, use)
+    if result.kind == b"q":
+        raise TypeError("expected an array of float32 or float64; got int64.")
+    return 0
+
+
+cdef int integers(Array* result, object array) except -1:
+    read(result, array)
+    if result.kind != b"q":
+        raise TypeError(f"expected an array of int64; got {name_of(result.kind)}.")
+    return 0
+
+
+cdef int like(Array* result, Array* model, object array, int use=0) except -1:
+    """An array of the type and the shape of `model`."""
+    read(result, array, use)
+    if result.data != NULL and (
+        result.kind != model.kind or result.n_rows != model.n_rows
+        or result.n_columns != model.n_columns
+    ):
+        raise ValueError(f"expected {shown(model)}; got {shown(result)}.")
+    return 0
+
+
+cdef int items(Array* result, Array* model, object array, Py_ssize_t size, int use=0) except -1:
+    """An array of `size` items of the type of `model`."""
+    read(result, array, use)
+    if result.data != NULL and (result.kind != model.kind or result.size != size):
+        raise ValueError(f"expected {size} items of {name_of(model.kind)}; got {shown(result)}.")
+    return 0
 
 
 cdef object array_or_none(object value):
     """`value` if it is an array, None for a number."""
+    if isinstance(value, float):
+        return None  # at once: below, an error would be raised and caught
     return value if getattr(value, "ndim", 0) else None
 
 
-cdef Array like(Array model, object array, Py_ssize_t size) except *:
-    """An array of `size` items of the type of `model`."""
-    cdef Array result = read(array)
-    if result.data != NULL and (result.size != size or result.itemsize != model.itemsize):
-        raise ValueError(
-            f"expected {size} items of {model.itemsize} bytes; got {result.size} of "
-            f"{result.itemsize}."
-        )
-    return result
-
-
 cdef activate(int kind, z, bias, slope):
-    cdef Array Z = read(z), B = like(Z, bias, Z.n_columns), S = like(Z, slope, Z.size)
+    cdef Array Z, B, S
+    real(&Z, z, WRITTEN)
+    items(&B, &Z, bias, Z.n_columns, OPTIONAL)
+    like(&S, &Z, slope, WRITTEN | OPTIONAL)
     with nogil:
-        c_activate(Z.itemsize == 4, kind, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
+        c_activate(Z.kind == b"f", kind, Z.data, B.data, S.data, Z.n_rows, Z.n_columns)
 
 
 def identity(z, bias, slope):
@@ -170,144 +258,209 @@ def silu(z, bias, slope):
 
 
 def chain(delta, slope, sums):
-    cdef Array D = read(delta), S = like(D, slope, D.size), T = like(D, sums, D.n_columns)
+    cdef Array D, S, T
+    real(&D, delta, WRITTEN)
+    like(&S, &D, slope, OPTIONAL)
+    items(&T, &D, sums, D.n_columns, WRITTEN | OPTIONAL)
     with nogil:
-        c_chain(D.itemsize == 4, D.data, S.data, T.data, D.n_rows, D.n_columns)
+        c_chain(D.kind == b"f", D.data, S.data, T.data, D.n_rows, D.n_columns)
 
 
 def outer_chain(delta, weights, below, slope, sums):
-    cdef Array B = read(below), S = like(B, slope, B.size), T = like(B, sums, B.n_columns)
-    cdef Array D = like(B, delta, B.n_rows), W = like(B, weights, B.n_columns)
+    cdef Array B, S, D, W, T
+    real(&B, below, WRITTEN)
+    like(&S, &B, slope, OPTIONAL)
+    items(&D, &B, delta, B.n_rows)
+    items(&W, &B, weights, B.n_columns)
+    items(&T, &B, sums, B.n_columns, WRITTEN | OPTIONAL)
     with nogil:
         c_outer_chain(
-            B.itemsize == 4, D.data, W.data, B.data, S.data, T.data, B.n_rows, B.n_columns
+            B.kind == b"f", D.data, W.data, B.data, S.data, T.data, B.n_rows, B.n_columns
         )
 
 
-cdef double evaluate(int kind, Array R, Array Y, weight, delta) except *:
-    cdef Array D = like(R, delta, R.size), W = like(R, array_or_none(weight), R.n_rows)
-    cdef double w = 0 if W.data else weight, total
+cdef evaluate(int kind, Array* R, Array* Y, weight, delta):
+    cdef Array D, W
+    cdef double w, total
+    like(&D, R, delta, WRITTEN)
+    items(&W, R, array_or_none(weight), R.n_rows, OPTIONAL)
+    w = 0 if W.data else weight
     with nogil:
         total = c_loss(
-            R.itemsize == 4, kind, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
+            R.kind == b"f", kind, R.data, Y.data, W.data, w, D.data, R.n_rows, R.n_columns
         )
     return total
 
 
+cdef evaluate_each(int kind, raw, y, weight, delta):
+    """A loss of one target for each score."""
+    cdef Array R, Y
+    real(&R, raw)
+    like(&Y, &R, y)
+    return evaluate(kind, &R, &Y, weight, delta)
+
+
 def squared_error(raw, y, weight, delta):
-    cdef Array R = read(raw)
-    return evaluate(SQUARED_ERROR, R, like(R, y, R.size), weight, delta)
+    return evaluate_each(SQUARED_ERROR, raw, y, weight, delta)
 
 
 def binary_log_loss(raw, y, weight, delta):
-    cdef Array R = read(raw)
-    return evaluate(BINARY_LOG_LOSS, R, like(R, y, R.size), weight, delta)
+    return evaluate_each(BINARY_LOG_LOSS, raw, y, weight, delta)
+
+
+cdef int check(Array* index, Py_ssize_t n, str what) except -1:
+    """Whether each of these integers is the place of one of `n` things."""
+    cdef int64_t* chosen = <int64_t*>index.data
+    cdef Py_ssize_t i
+    for i in range(index.size):
+        if not 0 <= chosen[i] < n:
+            raise IndexError(f"{what} {chosen[i]} is not among the {n} {what}s.")
+    return 0
 
 
 def softmax_log_loss(raw, y, weight, delta):
-    cdef Array R = read(raw), Y = read(y)
-    if Y.itemsize != sizeof(int64_t) or Y.size != R.n_rows:
-        raise ValueError("expected one code of 8 bytes for each row.")
-    return evaluate(SOFTMAX_LOG_LOSS, R, Y, weight, delta)
+    cdef Array R, Y
+    real(&R, raw)
+    integers(&Y, y)
+    if Y.size != R.n_rows:
+        raise ValueError(f"expected one code for each of {R.n_rows} rows; got {Y.size}.")
+    check(&Y, R.n_columns, "column")
+    return evaluate(SOFTMAX_LOG_LOSS, &R, &Y, weight, delta)
+
+
+cdef void stand(Array* array) noexcept:
+    """See a vector as one column, each item of which is a row."""
+    if array.ndim == 1:
+        array.n_rows, array.n_columns = array.size, 1
 
 
 def take_rows(X, rows, out):
-    cdef Array source = read(X), index = read(rows), result = read(out)
-    cdef Py_ssize_t width = source.size // max(source.length, 1) * source.itemsize, i, row
-    cdef bint outside = False
-    cdef int64_t* chosen = <int64_t*>index.data
-    if index.itemsize != sizeof(int64_t) or result.size * result.itemsize != index.size * width:
-        raise ValueError("expected indices of 8 bytes, and a row of `out` for each of them.")
+    cdef Array source, index, result
+    cdef Py_ssize_t width, i
+    cdef int64_t* chosen
+    read(&source, X)
+    integers(&index, rows)
+    read(&result, out, WRITTEN)
+    stand(&source)
+    stand(&result)
+    if (
+        result.kind != source.kind or result.ndim != source.ndim
+        or result.n_rows != index.size or result.n_columns != source.n_columns
+    ):
+        raise ValueError(
+            f"expected {index.size} rows like those of {shown(&source)}; got {shown(&result)}."
+        )
+    check(&index, source.n_rows, "row")
+    chosen, width = <int64_t*>index.data, source.n_columns * source.itemsize
     with nogil:
         for i in range(index.size):
-            row = chosen[i]
-            outside = row < 0 or row >= source.length
-            if outside:
-                break
-            memcpy(<char*>result.data + i * width, <char*>source.data + row * width, width)
-    if outside:
-        raise IndexError(f"row {row} is not among the {source.length} rows.")
+            memcpy(<char*>result.data + i * width, <char*>source.data + chosen[i] * width, width)
 
 
 def take_columns(X, columns, out):
-    cdef Array source = read(X), index = read(columns)
-    cdef Array result = like(source, out, source.n_rows * index.size)
-    cdef int64_t* chosen = <int64_t*>index.data
-    cdef Py_ssize_t i
-    if index.itemsize != sizeof(int64_t):
-        raise ValueError("expected indices of 8 bytes.")
-    for i in range(index.size):
-        if not 0 <= chosen[i] < source.n_columns:
-            raise IndexError(f"column {chosen[i]} is not among the {source.n_columns} columns.")
+    cdef Array source, index, wanted, result
+    real(&source, X)
+    integers(&index, columns)
+    wanted = source
+    wanted.n_columns = index.size
+    like(&result, &wanted, out, WRITTEN)
+    check(&index, source.n_columns, "column")
     with nogil:
         c_take_columns(
-            source.itemsize == 4, source.data, chosen, result.data, source.n_rows,
+            source.kind == b"f", source.data, <int64_t*>index.data, result.data, source.n_rows,
             source.n_columns, index.size
         )
 
 
-cdef void* at(Array array, Py_ssize_t place) noexcept nogil:
+cdef void* at(Array* array, Py_ssize_t place) noexcept nogil:
     return <char*>array.data + place * array.itemsize
 
 
 cdef struct Part:
-    Array theta
-    Py_ssize_t start
+    Py_ssize_t start, n_rows, n_columns, size
     void* l1s
+    void* l2s
     void* strength
-    double l1, l2, unit
+    double l1, l2
 
 
-cdef Part read_part(object terms, Array theta) except *:
-    """A `RowTerms` of `theta`."""
-    cdef Part part
-    start, n_rows, n_columns, l1, l2, strength, unit = terms
-    part.theta, part.start, part.l2, part.unit = theta, start, l2, unit
-    part.theta.n_rows, part.theta.n_columns = n_rows, n_columns
-    part.theta.size = n_rows * n_columns
-    if part.start < 0 or part.start + part.theta.size > theta.size:
-        raise ValueError(f"the part at {start} is not inside {theta.size} parameters.")
-    part.theta.data = at(theta, part.start)
-    part.l1s = like(theta, array_or_none(l1), part.theta.size).data
-    part.l1 = 0 if part.l1s else l1
-    part.strength = like(theta, strength, part.theta.n_rows).data
-    return part
+cdef void* weights_of(object array, Array* theta, Py_ssize_t size) except? NULL:
+    cdef Array result
+    items(&result, theta, array, size, OPTIONAL)
+    return result.data
+
+
+cdef int read_part(Part* part, object terms, Array* theta) except -1:
+    """A `RowTerms` of `theta`: a tuple, as its items must live while the loop runs."""
+    cdef Py_ssize_t left
+    if not isinstance(terms, tuple):
+        raise TypeError(f"expected a tuple for each part; got {type(terms)}.")
+    part.start, part.n_rows, part.n_columns, l1, l2, strength = terms
+    left = theta.size - part.start
+    if (
+        part.start < 0 or left < 0 or part.n_rows < 0 or part.n_columns < 0
+        or part.n_columns > 0 and part.n_rows > left // part.n_columns
+    ):
+        raise ValueError(
+            f"{part.n_rows} rows of {part.n_columns} at {part.start} are not inside "
+            f"{theta.size} parameters."
+        )
+    part.size = part.n_rows * part.n_columns
+    part.l1s = weights_of(array_or_none(l1), theta, part.size)
+    part.l2s = weights_of(array_or_none(l2), theta, part.size)
+    part.strength = weights_of(strength, theta, part.n_rows)
+    part.l1, part.l2 = 0 if part.l1s else l1, 0 if part.l2s else l2
+    return 0
+
+
+cdef double smallest(Array* array) noexcept nogil:
+    """The smallest normal number. As the smallest step it leaves weights where they are, while its
+    product with an infinite penalty is infinite, not nan."""
+    return FLT_MIN if array.kind == b"f" else DBL_MIN
 
 
 def adam(
     theta, gradient, mean, square, parts, *, double rate, double mean_weight, double square_weight,
     double epsilon
 ):
-    cdef Array whole = read(theta), G = like(whole, gradient, whole.size)
-    cdef Array M = like(whole, mean, whole.size), V = like(whole, square, whole.size), T
+    cdef Array T, G, M, V
     cdef Part p
+    real(&T, theta, WRITTEN)
+    like(&G, &T, gradient)
+    like(&M, &T, mean, WRITTEN)
+    like(&V, &T, square, WRITTEN)
+    rate = max(rate, smallest(&T))
+    # Below this root squares are subnormal. With a smaller number, 0 in the end, a weight whose
+    # gradients were all 0 would take the step rate / 0, and move by that times 0.
+    epsilon = max(epsilon, sqrt(smallest(&T)))
     for part in parts:
-        p = read_part(part, whole)
-        T = p.theta
+        read_part(&p, part, &T)
         with nogil:
             if p.strength == NULL:
                 c_adam_weights(
-                    T.itemsize == 4, T.data, at(G, p.start), at(M, p.start), at(V, p.start),
-                    p.l1s, p.l1, p.l2, rate * p.unit, mean_weight, square_weight,
-                    epsilon / p.unit, T.size
+                    T.kind == b"f", at(&T, p.start), at(&G, p.start), at(&M, p.start),
+                    at(&V, p.start), p.l1s, p.l1, p.l2s, p.l2, rate, mean_weight, square_weight,
+                    epsilon, p.size
                 )
-            else:
+            elif p.size:
                 c_adam_rows(
-                    T.itemsize == 4, T.data, at(G, p.start), at(M, p.start), at(V, p.start),
-                    p.strength, p.l1, p.l2, rate * p.unit, mean_weight, square_weight,
-                    epsilon / p.unit, T.n_rows, T.n_columns
+                    T.kind == b"f", at(&T, p.start), at(&G, p.start), at(&M, p.start),
+                    at(&V, p.start), p.l1s, p.l1, p.l2s, p.l2, p.strength, rate, mean_weight,
+                    square_weight, epsilon, p.n_rows, p.n_columns
                 )
 
 
 def sgd(theta, gradient, mean, parts, *, double step, double weight, double ahead):
-    cdef Array whole = read(theta), G = like(whole, gradient, whole.size)
-    cdef Array M = like(whole, mean, whole.size), T
+    cdef Array T, G, M
     cdef Part p
+    real(&T, theta, WRITTEN)
+    like(&G, &T, gradient)
+    like(&M, &T, mean, WRITTEN)
+    step = max(step, smallest(&T))
     for part in parts:
-        p = read_part(part, whole)
-        T = p.theta
+        read_part(&p, part, &T)
         with nogil:
             c_sgd_rows(
-                T.itemsize == 4, T.data, at(G, p.start), at(M, p.start), p.l1s, p.l1, p.l2,
-                p.strength, step * p.unit * p.unit, weight, ahead, T.n_rows, T.n_columns
+                T.kind == b"f", at(&T, p.start), at(&G, p.start), at(&M, p.start), p.l1s, p.l1,
+                p.l2s, p.l2, p.strength, step, weight, ahead, p.n_rows, p.n_columns
             )

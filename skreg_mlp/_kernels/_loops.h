@@ -1,8 +1,9 @@
 /* The loops of _compiled.pyx for one floating type.
 
-   Included twice, with REAL (float, double), NAME(x) (float_x, double_x), SQRT and the constants of
-   the first two functions defined, which it undefines at its end. Arrays are C-contiguous and do
-   not overlap; sums of losses are double. */
+   Included twice, with REAL (float, double), NAME(x) (float_x, double_x), SQRT, the bounds TINY and
+   LARGEST of the normal numbers and the constants of the first two functions defined, which it
+   undefines at its end. Arrays are C-contiguous and aligned, and do not overlap; sums of losses are
+   double. */
 
 #define ZERO ((REAL)0)
 #define ONE ((REAL)1)
@@ -93,9 +94,9 @@ CLONES static void NAME(outer_chain)(const REAL *restrict delta, const REAL *res
 {
     if (sums)
         memset(sums, 0, n_columns * sizeof(REAL));
-    for (ssize i = 0; i < n_rows; i++, below += n_columns, slope += n_columns)
+    for (ssize i = 0; i < n_rows; i++, below += n_columns, slope += slope ? n_columns : 0)
         for (ssize j = 0; j < n_columns; j++) {
-            REAL product = delta[i] * weights[j] * slope[j];
+            REAL product = delta[i] * weights[j] * (slope ? slope[j] : ONE);
             below[j] = product;
             if (sums)
                 sums[j] += product;
@@ -197,17 +198,56 @@ static double (*const NAME(losses)[])(const REAL *restrict, const void *restrict
                                       ssize) = {
     NAME(squared_error), NAME(binary_log_loss), NAME(softmax_log_loss)};
 
-/* -- Proximal steps: see `Adam` and `Sgd` ---------------------------------------------------- */
+/* -- Proximal steps: see `Adam` and `Sgd` ----------------------------------------------------
 
-/* Block soft-threshold of one row. */
-INLINE void NAME(shrink)(REAL *restrict row, ssize n, REAL threshold)
+   l1 and l2 are numbers or, where l1s or l2s is not NULL, one number a weight. An infinite one
+   holds its weight at 0: no step is smaller than TINY, and 0 times infinity does not occur. */
+
+/* The prox of threshold |row| + 1/2 sum_j step l2s_j row_j^2, where |row| > threshold.
+
+   It is row_j nu / (d_j nu + threshold), d_j = 1 + step l2s_j, where nu, the norm of the result,
+   solves f(nu) = |row_j / (d_j nu + threshold)| = 1. As 1 / f is concave and rises, Newton's method
+   rises to nu from any point below it (More and Sorensen, 1983). */
+static void NAME(shrink_unevenly)(REAL *restrict row, ssize n, double norm, double threshold,
+                                  double step, const REAL *restrict l2s)
 {
-    REAL square = 0;
-    SUM_INTO(square)
+    double steepest = 1, nu, next;
     for (ssize j = 0; j < n; j++)
-        square += row[j] * row[j];
-    REAL norm = SQRT(square);
-    REAL factor = norm > threshold ? 1 - threshold / norm : 0;
+        if (row[j] != ZERO && 1 + step * l2s[j] > steepest)
+            steepest = 1 + step * l2s[j];
+    next = (norm - threshold) / steepest;
+    do {
+        double square = 0, slope = 0;
+        nu = next;
+        for (ssize j = 0; j < n; j++)
+            if (row[j] != ZERO) {
+                double d = 1 + step * l2s[j], below = d * nu + threshold, part = row[j] / below;
+                square += part * part;
+                slope += part * part * (d / below);
+            }
+        next = nu + (sqrt(square) - 1) * square / slope;
+    } while (next > nu * (1 + 1e-9)); /* the last step squared what was missing */
+    for (ssize j = 0; j < n; j++)
+        row[j] *= (REAL)(next / ((1 + step * l2s[j]) * next + threshold));
+}
+
+/* The same with one l2 for the row, or with several: block soft-threshold, and a division. */
+INLINE void NAME(shrink)(REAL *restrict row, ssize n, REAL threshold, REAL step,
+                         const REAL *restrict l2s, double l2)
+{
+    REAL sum = 0;
+    if (l2s)
+        for (ssize j = 0; j < n; j++)
+            row[j] = step * l2s[j] > LARGEST ? ZERO : row[j];
+    SUM_INTO(sum)
+    for (ssize j = 0; j < n; j++)
+        sum += row[j] * row[j];
+    REAL norm = SQRT(sum), divisor = norm * (1 + (REAL)(step * l2));
+    if (l2s && norm > threshold) {
+        NAME(shrink_unevenly)(row, n, norm, threshold, step, l2s);
+        return;
+    }
+    REAL factor = norm > threshold ? (norm - threshold) / divisor : ZERO;
     for (ssize j = 0; j < n; j++)
         row[j] *= factor;
 }
@@ -215,8 +255,8 @@ INLINE void NAME(shrink)(REAL *restrict row, ssize n, REAL threshold)
 /* Adam's step t = rate / s of one weight: with everything multiplied by s, one division does. */
 CLONES static void NAME(adam_weights)(REAL *restrict theta, const REAL *restrict gradient,
                                REAL *restrict mean, REAL *restrict square,
-                               const REAL *restrict l1s, double l1, double l2, double rate,
-                               REAL w1, REAL w2, REAL epsilon, ssize n)
+                               const REAL *restrict l1s, double l1, const REAL *restrict l2s,
+                               double l2, double rate, REAL w1, REAL w2, REAL epsilon, ssize n)
 {
     REAL r = (REAL)rate, lasso = (REAL)(rate * l1), ridge = (REAL)(rate * l2);
     for (ssize i = 0; i < n; i++) {
@@ -225,15 +265,17 @@ CLONES static void NAME(adam_weights)(REAL *restrict theta, const REAL *restrict
         mean[i] += w1 * (g - mean[i]);
         REAL s = SQRT(square[i]) + epsilon;
         REAL moved = theta[i] * s - r * mean[i];
-        theta[i] = NAME(soft_threshold)(moved, l1s ? r * l1s[i] : lasso) / (s + ridge);
+        theta[i] = NAME(soft_threshold)(moved, l1s ? r * l1s[i] : lasso) /
+                   (s + (l2s ? r * l2s[i] : ridge));
     }
 }
 
 /* The same with one step for each row, whose mean square it is, and a group penalty on the row. */
 CLONES static void NAME(adam_rows)(REAL *restrict theta, const REAL *restrict gradient,
                             REAL *restrict mean, REAL *restrict square,
-                            const REAL *restrict strength, double l1, double l2, double rate,
-                            REAL w1, REAL w2, REAL epsilon, ssize n_rows, ssize n)
+                            const REAL *restrict l1s, double l1, const REAL *restrict l2s,
+                            double l2, const REAL *restrict strength, double rate, REAL w1,
+                            REAL w2, REAL epsilon, ssize n_rows, ssize n)
 {
     for (ssize i = 0; i < n_rows; i++) {
         REAL sum = 0;
@@ -242,37 +284,41 @@ CLONES static void NAME(adam_rows)(REAL *restrict theta, const REAL *restrict gr
             sum += gradient[j] * gradient[j];
         REAL shared = square[0] + w2 * (sum / n - square[0]);
         REAL step = (REAL)rate / (SQRT(shared) + epsilon);
-        REAL lasso = (REAL)(step * l1), ridge = 1 + (REAL)(step * l2);
+        step = step < TINY ? TINY : step;
+        REAL lasso = (REAL)(step * l1);
         for (ssize j = 0; j < n; j++) {
             square[j] = shared;
             mean[j] += w1 * (gradient[j] - mean[j]);
             REAL moved = theta[j] - step * mean[j];
-            theta[j] = NAME(soft_threshold)(moved, lasso) / ridge;
+            theta[j] = NAME(soft_threshold)(moved, l1s ? step * l1s[j] : lasso);
         }
-        NAME(shrink)(theta, n, step * strength[i]);
+        NAME(shrink)(theta, n, step * strength[i], step, l2s, l2);
         theta += n, gradient += n, mean += n, square += n;
+        l1s += l1s ? n : 0, l2s += l2s ? n : 0;
     }
 }
 
 /* Averaged momentum: mean += weight (g - mean); the move adds `ahead` times that change. */
 CLONES static void NAME(sgd_rows)(REAL *restrict theta, const REAL *restrict gradient,
-                           REAL *restrict mean, const REAL *restrict l1s, double l1, double l2,
-                           const REAL *restrict strength, double rate, REAL weight, REAL ahead,
-                           ssize n_rows, ssize n)
+                           REAL *restrict mean, const REAL *restrict l1s, double l1,
+                           const REAL *restrict l2s, double l2, const REAL *restrict strength,
+                           double rate, REAL weight, REAL ahead, ssize n_rows, ssize n)
 {
-    REAL step = (REAL)rate, lasso = (REAL)(rate * l1), ridge = 1 + (REAL)(rate * l2);
+    REAL step = (REAL)rate, lasso = (REAL)(rate * l1);
+    REAL ridge = strength ? ONE : 1 + (REAL)(rate * l2);
+    const REAL *divisors = strength ? NULL : l2s; /* a group penalty shrinks before they divide */
     for (ssize i = 0; i < n_rows; i++) {
         for (ssize j = 0; j < n; j++) {
             REAL change = weight * (gradient[j] - mean[j]);
             mean[j] += change;
             REAL moved = theta[j] - step * (mean[j] + ahead * change);
-            theta[j] = NAME(soft_threshold)(moved, l1s ? step * l1s[j] : lasso) / ridge;
+            theta[j] = NAME(soft_threshold)(moved, l1s ? step * l1s[j] : lasso) /
+                       (divisors ? 1 + step * divisors[j] : ridge);
         }
         if (strength)
-            NAME(shrink)(theta, n, step * strength[i]);
+            NAME(shrink)(theta, n, step * strength[i], step, l2s, l2);
         theta += n, gradient += n, mean += n;
-        if (l1s)
-            l1s += n;
+        l1s += l1s ? n : 0, l2s += l2s ? n : 0, divisors += divisors ? n : 0;
     }
 }
 
@@ -292,3 +338,5 @@ CLONES static void NAME(sgd_rows)(REAL *restrict theta, const REAL *restrict gra
 #undef EXP_TERMS
 #undef LOG1P_TERMS
 #undef SQRT
+#undef TINY
+#undef LARGEST

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from skreg_mlp._kernels import fused
+from skreg_mlp._kernels import fused, usable
 from skreg_mlp._objective.network import gather_columns
 
 WORTH_COPYING = 0.25  # of the columns of X: as few are copied, more are gathered for each batch
@@ -19,7 +19,7 @@ class _Rows:
     """Rows of a dense array: a slice is a view, rows picked by index are copied into one buffer."""
 
     def __init__(self, values):
-        self._values = values
+        self._values, self._usable = values, usable(values)
         self._buffer = np.empty((0, *values.shape[1:]), dtype=values.dtype)
 
     def __getitem__(self, index):
@@ -28,7 +28,7 @@ class _Rows:
         if len(self._buffer) < len(index):
             self._buffer = np.empty((len(index), *self._values.shape[1:]), self._values.dtype)
         buffer = self._buffer[: len(index)]
-        if self._values.flags.c_contiguous:
+        if self._usable:
             take_rows(self._values, index, buffer)
         else:  # np.take would first copy all of X
             buffer[...] = self._values[index]

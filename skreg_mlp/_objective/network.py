@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skreg_mlp._kernels import fused
+from skreg_mlp._kernels import fused, usable
 from skreg_mlp._objective.activations import ACTIVATIONS
 
 identity = ACTIVATIONS["identity"]
@@ -200,7 +200,7 @@ def take_columns(X, columns, out):
 
 def gather_columns(X, columns, out):
     """Columns of `X`, in `out` where that is the cheapest way."""
-    if not isinstance(X, np.ndarray) or not X.flags.c_contiguous:
+    if not (isinstance(X, np.ndarray) and usable(X) and usable(columns)):
         return X[:, columns]
     take_columns(X, columns, out)
     return out
