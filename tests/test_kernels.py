@@ -171,7 +171,8 @@ def test_loss(name, shape, weighted, dtype):
         delta = np.full_like(raw, 7)
         results.append((f(raw, y, weight, delta), delta))
     (value, delta), (expected, expected_delta) = results
-    assert_allclose(value, expected, rtol=20 * np.finfo(dtype).eps)
+    # up to 20000 terms, in as few as two partial sums where vectors are short
+    assert_allclose(value, expected, rtol=60 * np.finfo(dtype).eps)
     atol = 4 * np.finfo(dtype).eps * np.max(weight) * max(1, np.abs(expected_delta * n).max())
     assert_allclose(delta, expected_delta, rtol=tolerance(dtype)["rtol"], atol=atol)
 
