@@ -323,11 +323,13 @@ def test_adam_without_gradients_and_epsilon(fused, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("strength", [None, 0.0])
 @pytest.mark.parametrize("rate", [0.0, 1e-300])
-def test_infinite_penalties_hold_without_a_step(rate, strength, dtype):
+@pytest.mark.parametrize("size", [1.0, 1e30])
+def test_infinite_penalties_hold_without_a_step(size, rate, strength, dtype):
     groups = None if strength is None else np.zeros(1, dtype)
     weights = np.array([np.inf, 0.0, np.inf], dtype)
     for l1, l2 in ((weights, 0.0), (0.0, weights), (weights, weights)):
         theta, gradient, mean, square = np.ones((4, 3), dtype)
+        square *= size
         part = [(0, 1, 3, l1, l2, groups)]
         compiled.adam(theta, gradient, mean, square, part, rate=rate, mean_weight=0.1,
                       square_weight=0.1, epsilon=1e-8)  # fmt: skip
