@@ -76,7 +76,8 @@ def test_predictions(kind, solver, hidden):
     raw, prediction = raw_scores(model), model.predict(X)
     assert prediction.shape == y.shape
     if kind not in CLASSIFIED:
-        assert_allclose(prediction, raw.reshape(y.shape), rtol=1e-10)
+        in_units_of_y = raw * model.target_scale_ + model.target_offset_
+        assert_allclose(prediction, in_units_of_y.reshape(y.shape), rtol=1e-10)
         assert model.score(X, y) > 0.4
         return
     assert_allclose(model.decision_function(X), raw.ravel() if kind == "binary" else raw)
@@ -195,10 +196,14 @@ def penalty_by_hand(name, alpha, l1_ratio, coefs):
     return sum(one(W, a) for W, a in zip(coefs, alphas))
 
 
-def loss_by_hand(kind, raw, weight):
-    y = TARGETS[kind]
+def loss_by_hand(kind, model, weight):
+    y, raw = TARGETS[kind], raw_scores(model)
     if kind in ("one", "many"):
-        losses = 0.5 * (y.reshape(len(y), -1) - raw) ** 2
+        mean = np.average(y.reshape(len(y), -1), axis=0, weights=weight)
+        assert_allclose(model.target_offset_, mean)
+        scaled = (y.reshape(len(y), -1) - mean) / model.target_scale_
+        assert_allclose(np.average(scaled**2, axis=0, weights=weight), 1)
+        losses = 0.5 * (scaled - raw) ** 2
     elif kind == "multiclass":
         codes = np.searchsorted(np.unique(y), y)
         losses = -log_softmax(raw, axis=1)[np.arange(len(y)), codes, None]
@@ -218,7 +223,7 @@ def test_loss_and_objective_by_hand(solver, kind, penalty):
             kind, sample_weight=weight, solver=solver, penalty=penalty, alpha=alpha, l1_ratio=0.3,
             alpha_scaling=scaling, max_iter=6, batch_size=50,
         )  # fmt: skip
-        loss = loss_by_hand(kind, raw_scores(model), weight)
+        loss = loss_by_hand(kind, model, weight)
         factor = 1 if scaling == "mean" else 1 / weight.sum()
         value = factor * penalty_by_hand(penalty, alpha, 0.3, model.coefs_)
         assert_allclose(model.loss_, loss, rtol=1e-9)
@@ -383,7 +388,8 @@ def test_editing_the_weights_changes_predictions(kind):
     method = "decision_function" if kind in CLASSIFIED else "predict"
     before = getattr(model, method)(X)
     model.intercepts_[-1] += 1.5
-    assert_allclose(getattr(model, method)(X), before + 1.5)
+    step = 1.5 if kind in CLASSIFIED else 1.5 * model.target_scale_
+    assert_allclose(getattr(model, method)(X), before + step)
     model.coefs_[-1][...] = 0
     flat = getattr(model, method)(X)
     assert_allclose(flat, np.broadcast_to(flat[0], flat.shape))
@@ -405,11 +411,18 @@ def test_the_losses_of_the_regressor():
     assert set(REGRESSION_LOSSES) == {"squared_error", "huber", "poisson", "gamma", "quantile"}
 
 
+def huber(y, p):
+    """Beyond 1.35 interquartile ranges of the training rows, each 1.349 standard deviations."""
+    low, high = np.quantile(
+        load_diabetes(return_X_y=True)[1][::2], [0.25, 0.75], method="inverted_cdf"
+    )
+    delta, r = 1.35 * (high - low) / 1.349, np.abs(y - p)
+    return np.where(r <= delta, r**2 / 2, delta * r - delta**2 / 2).mean()
+
+
 METRICS = {
     "squared_error": mean_squared_error,
-    "huber": lambda y, p: np.where(
-        (r := np.abs(y - p)) <= 20, r**2 / 2, 20 * r - 200
-    ).mean(),
+    "huber": huber,
     "poisson": mean_poisson_deviance,
     "gamma": mean_gamma_deviance,
     "quantile": lambda y, p: mean_pinball_loss(y, p, alpha=0.8),
@@ -424,7 +437,7 @@ def test_every_loss_beats_the_null_model_on_raw_targets(loss, solver, hidden):
     rows, y = load_diabetes(return_X_y=True)  # y from 25 to 346, not scaled
     rows = StandardScaler().fit_transform(rows)
     model = RegularizedMLPRegressor(
-        hidden, loss=loss, quantile=0.8, huber_delta=20, solver=solver, alpha=1e-3, batch_size=50,
+        hidden, loss=loss, quantile=0.8, solver=solver, alpha=1e-3, batch_size=50,
         max_iter=12 if solver == "lbfgs" and hidden else 60, learning_rate_init=0.02,
         random_state=0,
     ).fit(rows[::2], y[::2])  # fmt: skip
@@ -433,8 +446,9 @@ def test_every_loss_beats_the_null_model_on_raw_targets(loss, solver, hidden):
     assert METRICS[loss](y[1::2], prediction) < 0.8 * METRICS[loss](y[1::2], null)
     assert model.out_activation_ == ("exp" if loss in ("poisson", "gamma") else "identity")
     train = METRICS[loss](y[::2], model.predict(rows[::2]))
-    half = 0.5 if loss in ("squared_error", "poisson", "gamma") else 1
-    assert_allclose(model.loss_, half * train, rtol=5e-3 if loss == "quantile" else 1e-6)
+    tau = model.target_scale_[0]
+    unit = {"squared_error": 2 * tau**2, "huber": tau**2, "quantile": tau}.get(loss, 2)
+    assert_allclose(unit * model.loss_, train, rtol=5e-3 if loss == "quantile" else 1e-6)
     if loss in ("poisson", "gamma"):
         assert prediction.min() > 0
     if loss == "quantile":
@@ -464,7 +478,8 @@ def test_prediction_is_that_of_scikit_learn_for_the_same_weights():
             warnings.simplefilter("ignore")
             peer.fit(X, TARGETS["many"])
         peer.coefs_, peer.intercepts_ = model.coefs_, model.intercepts_
-        assert_allclose(model.predict(X), peer.predict(X), rtol=1e-10)
+        expected = peer.predict(X) * model.target_scale_ + model.target_offset_
+        assert_allclose(model.predict(X), expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("factor, shift", [(1e-6, 0), (1e6, 0), (1, 1e5), (1e3, -1e4)])
@@ -511,7 +526,8 @@ CONVERSIONS = [
 
 @pytest.mark.parametrize("kind, parameters, peer", CONVERSIONS)
 def test_alpha_converts_to_that_of_linear_models(kind, parameters, peer):
-    model = fitted(kind, (), **parameters, **EXACT)
+    raw = {"target_scale": None} if kind in ("one", "many") else {}
+    model = fitted(kind, (), **parameters, **EXACT, **raw)
     peer.fit(X, TARGETS[kind])
     assert_allclose(model.coefs_[0].T, np.atleast_2d(peer.coef_), atol=1e-5)
     assert model.stationarity_ <= 1e-8

@@ -71,11 +71,11 @@ SAVED = {
 MORE_NAMES = {
     "CV": (
         lambda: RegularizedMLPClassifierCV((5,), **FEW_CV).fit(X, LABELS),
-        {"_path.RegularizationPath", "_estimators.RegularizedMLPClassifier"},
+        {"_estimators.path.RegularizationPath", "_estimators.single.RegularizedMLPClassifier"},
     ),
-    "penalty": (lambda: regressor(penalty=L1()).fit(X, SCORES), {"penalties.L1"}),
+    "penalty": (lambda: regressor(penalty=L1()).fit(X, SCORES), {"penalties._convex.L1"}),
     "selection": (
-        lambda: selector().fit(X, SCORES), {"_estimators.RegularizedMLPRegressor"}
+        lambda: selector().fit(X, SCORES), {"_estimators.single.RegularizedMLPRegressor"}
     ),
 }  # fmt: skip
 
@@ -155,7 +155,7 @@ OUT_OF_CORE = """
     except MemoryError:
         print("refused")
     rows = np.load("rows.npy", mmap_mode="r")
-    model = RegularizedMLPRegressor((5,), batch_size=500, learning_rate_init=1e-2)
+    model = RegularizedMLPRegressor((20,), batch_size=500, learning_rate_init=1e-2)
     for start in range(0, len(rows) - 20_000, 20_000):
         block = rows[start : start + 20_000]
         model.partial_fit(block[:, 1:], block[:, 0])

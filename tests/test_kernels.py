@@ -1,5 +1,6 @@
 """Compiled loops against their numpy formulas: the same numbers, to rounding."""
 
+import importlib
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -312,7 +313,7 @@ def test_no_gradient_makes_no_nan(epsilon, l1, strength, dtype):
 def test_adam_without_gradients_and_epsilon(fused, dtype):
     network = Network((6, 5, 1), None, dtype)
     problem = Problem(network, None, Data(np.ones((4, 6), dtype), np.zeros((4, 1))))
-    problem.row_terms = problem.row_terms if fused else None
+    problem.penalties.steps = problem.penalties.steps if fused else None
     theta, update = np.full(network.n_parameters, 0.3, dtype), Adam(epsilon=1e-60)
     state = update.init(theta)
     for _ in range(3):
@@ -359,9 +360,9 @@ def test_a_problem_evaluates_the_same_without_compiled_loops(loss, monkeypatch):
     problem, theta = make_problem(loss, hidden=(5, 4), activation="silu", k=k, weighted=True)
     gradient, expected = np.empty_like(theta), np.empty_like(theta)
     value = problem.loss_and_gradient(theta, gradient)
-    for module in ("_losses", "_network", "_problem"):
+    for module in ("losses", "network", "data"):
         for name, reference in REFERENCES.items():
-            module_ = getattr(skreg_mlp, module)
+            module_ = importlib.import_module(f"skreg_mlp._objective.{module}")
             if hasattr(module_, name):
                 monkeypatch.setattr(module_, name, reference)
     problem.network.activation = REFERENCES["silu"]

@@ -351,7 +351,8 @@ def test_fields_are_those_of_the_networks(hidden, scoring):
         assert fitted.alpha == alpha and isinstance(fitted, RegularizedMLPRegressor)
         assert fitted.n_nonzero_ == path.n_nonzero[i]
         assert_array_equal(fitted.selected_features_, path.selected_features[i])
-        loss = np.mean((fitted.predict(X_PATH[rows]) - Y_PATH[rows]) ** 2) / 2
+        errors = (fitted.predict(X_PATH[rows]) - Y_PATH[rows]) / np.std(Y_PATH[rows])
+        loss = np.mean(errors**2) / 2
         objective = loss + alpha * sum(np.abs(W).sum() for W in fitted.coefs_)
         assert_allclose([path.loss[i], path.objective[i]], [loss, objective], rtol=1e-10)
         assert [fitted.loss_, fitted.objective_] == [path.loss[i], path.objective[i]]
@@ -391,7 +392,7 @@ def test_the_estimator_is_not_changed_and_seeds_repeat():
     differs = regularization_path(clone(est).set_params(random_state=1), X_PATH, Y_PATH, alphas=6)
     assert not np.array_equal(differs.coefs[0][0], paths[0].coefs[0][0])
     for i in (0, len(paths[0]) - 1):  # the ratios of the layers are kept
-        alpha = paths[0].estimator(i).alpha
+        alpha = paths[0].to_estimator(i).alpha
         assert_allclose(alpha, [paths[0].alphas[i], paths[0].alphas[i] / 3])
 
 
@@ -475,17 +476,19 @@ def test_bad_eps(eps):
 
 
 def test_where_no_grid_is_known():
-    with pytest.raises(ValueError, match=r"alpha=\[0.1, 0\].*unpenalised layer.*give alphas as an"):
+    with pytest.raises(
+        ValueError, match=r"alpha=\[0.1, 0.0\].*unpenalized layer.*give alphas as an"
+    ):
         run(network(alpha=[0.1, 0]))
-    with pytest.raises(ValueError, match=r"penalty=None.*unpenalised.*alphas as an array"):
+    with pytest.raises(ValueError, match=r"penalty=None.*unpenalized.*alphas as an array"):
         run(network(None))
     with pytest.raises(
         ValueError, match=r"No largest alpha.*NoCost.*alphas as an array.*least_cost"
     ):
         run(network(NoCost()))
-    with pytest.raises(ValueError, match=r"elasticnet.*zeros nothing.*raise l1_ratio"):
+    with pytest.raises(ValueError, match=r"ElasticNet.*zeros nothing.*raise l1_ratio"):
         run(network("elasticnet", l1_ratio=0.0))
-    with pytest.raises(ValueError, match=r"elasticnet.*zeros nothing.*raise l1_ratio"):
+    with pytest.raises(ValueError, match=r"ElasticNet.*zeros nothing.*raise l1_ratio"):
         run(network("elasticnet", (), l1_ratio=0.0))
     with pytest.raises(ValueError, match=r"y is constant.*alphas as an array"):
         run(y=np.ones(100))

@@ -25,6 +25,7 @@ from skreg_mlp import (
     regularization_path,
 )
 from skreg_mlp._training.progress import CallbackSupportMixin
+from skreg_mlp._estimators.door import Rows
 from skreg_mlp.selection._stability import _first_within, _halves, markov_factor, unimodal_factor
 
 RNG = np.random.default_rng(0)
@@ -232,9 +233,10 @@ def test_max_features_is_the_first_network_on_the_path(cls, hidden, penalty):
     path = regularization_path(network, X, y, alphas=12, eps=1e-2, sample_weight=weight)
     for q in (1, 2, 4, 6):
         first = int(np.argmax(path.selected_features.sum(axis=1) <= q))
-        mask = _first_within(network, X, y, weight, q, 12, 1e-2)
+        mask = _first_within(network, Rows(X, y, weight), q, 12, 1e-2)
         assert_array_equal(mask, path.selected_features[first])
-        given = _first_within(network, X, y, weight, q, path.alphas[: first + 1], 1e-2)
+        alphas = path.alphas[: first + 1]
+        given = _first_within(network, Rows(X, y, weight), q, alphas, 1e-2)
         assert_array_equal(given, mask)
 
 

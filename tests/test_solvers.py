@@ -27,7 +27,7 @@ from skreg_mlp.penalties import L1, Penalty
 from skreg_mlp.penalties._names import PENALTIES
 
 # alpha is a good part of alpha_max: thresholds off by a factor would move the optimum a lot
-ALPHA = 0.3
+ALPHA = 0.1
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,8 @@ def optimum():
     """The solution of lbfgs for each penalty on one convex problem, solved once."""
     # no weight is close to its threshold, so that noise cannot change the support
     X, y = regression_data(96, 6, seed=2)
-    solutions = {
-        p: regressor(penalty=p, alpha=ALPHA, l1_ratio=0.6, tol=1e-8).fit(X, y)
-        for p in PENALTY_NAMES
-    }
+    shared = dict(alpha=ALPHA, l1_ratio=0.6, tol=1e-8, target_scale="std")
+    solutions = {p: regressor(penalty=p, **shared).fit(X, y) for p in PENALTY_NAMES}
     return X, y, solutions
 
 
@@ -222,7 +220,7 @@ def test_a_minimum_is_a_fixed_point(optimum, rule, penalty):
     """Steps of any size from the optimum stay there: move and prox balance exactly."""
     X, y, best = optimum
     best = best[penalty]
-    est = regressor(penalty=penalty, alpha=ALPHA, l1_ratio=0.6)
+    est = regressor(penalty=penalty, alpha=ALPHA, l1_ratio=0.6, target_scale="std")
     est.coefs_, est.intercepts_ = best.coefs_, best.intercepts_
     est.set_params(
         warm_start=True, solver=rule.split(",")[0], momentum=0 if "plain" in rule else 0.9,
@@ -476,7 +474,7 @@ def test_a_penalty_of_ones_own():
         regressor(penalty=OwnL1(), alpha=ALPHA).fit(X, y)
     own = by_batches(solver="auto", penalty=OwnL1(), learning_rate_init=0.02, max_iter=200,
                      batch_size=16).fit(X, y)  # fmt: skip
-    assert_same_optimum(own, regressor(penalty="l1", alpha=ALPHA).fit(X, y))
+    assert_same_optimum(own, regressor(penalty="l1", alpha=ALPHA, target_scale="std").fit(X, y))
 
 
 # --------------------------------------------------------------------------------------------
@@ -494,7 +492,7 @@ def test_scaled_targets_give_scaled_predictions(solver, k, loss, c):
 
     def predictions(c):
         est = RegularizedMLPRegressor(
-            (6,), loss=loss, huber_delta=0.5 * c, activation="tanh", penalty=None, solver=solver,
+            (6,), loss=loss, huber_delta=0.5, activation="tanh", penalty=None, solver=solver,
             learning_rate_init=0.01, batch_size=20, max_iter=15, random_state=0, epsilon=1e-14,
             n_iter_no_change=np.inf,
         )  # fmt: skip

@@ -47,7 +47,7 @@ assert_type(path.to_estimator(path.first_within(2)), s.RegularizedMLPRegressor)
 chosen = s.RegularizedMLPClassifierCV(alphas=np.geomspace(1, 9), cv=[([0, 1], [2])])
 assert_type(chosen.fit(X, y, groups=y), s.RegularizedMLPClassifierCV)
 assert_type(chosen.alpha_, float)
-assert_type(chosen.path_.estimator(0), s.RegularizedMLPClassifier)
+assert_type(chosen.path_.to_estimator(0), s.RegularizedMLPClassifier)
 
 selector = s.StabilitySelection(regressor, max_features=2)
 assert_type(selector.fit(X, y), s.StabilitySelection)
@@ -72,7 +72,7 @@ class Child(s.RegularizedMLPRegressor):
 
 assert_type(Mine(2.0).terms((3, 1)), Terms | None)
 assert_type(Child(penalty=Mine()).fit(X, y), Child)
-assert_type(s.regularization_path(Child(), X, y).estimator(0), Child)
+assert_type(s.regularization_path(Child(), X, y).to_estimator(0), Child)
 
 # mistakes that are found: fewer than could be, for scikit-learn's base classes have no types
 s.RegularizedMLPRegressor(alhpa=1)  # type: ignore[call-arg]

@@ -80,7 +80,8 @@ class Classification:
                 f"class_weight={self.class_weight!r} is not defined for multilabel y: weight the "
                 "rows by sample_weight instead."
             )
-        return self._encoded(y.astype(np.float64), y.shape[1], "logistic", columns, weight)
+        values = np.ascontiguousarray(y, dtype=np.float64)
+        return self._encoded(values, y.shape[1], "logistic", columns, weight)
 
     def _encoded(
         self, values: Array, n_outputs: int, link: str, classes: Array, weight: Floats | None

@@ -140,10 +140,10 @@ def warn_if_diverged(estimator: Any, targets: Targets, *, stacklevel: int) -> No
 # Validation data
 # --------------------------------------------------------------------------------------------
 class Held(NamedTuple):
-    """Validation data as the loss reads them, and as a scorer does."""
+    """Validation data as the loss reads them, and (copied when asked for) as a scorer does."""
 
     data: Data
-    rows: ValidRows
+    rows: Callable[[], ValidRows]
 
 
 def held_out(
@@ -154,15 +154,15 @@ def held_out(
     if given is not None:
         encoded = _encoded_validation(entry, given, targets)
         weight = task.loss_weights(encoded, given.weight, dtype)
-        given = given._replace(X=entry.read(given.X))
-        data = Data(given.X.astype(dtype, copy=False), encoded.values, weight)
+        read = given._replace(X=entry.read(given.X))
+        held = Held(Data(read.X.astype(dtype, copy=False), encoded.values, weight), lambda: read)
     elif rows is not None:
-        data = entry.data(targets, rows)
-        given = entry.rows._replace(X=entry.X).part(rows)
+        whole = entry.rows._replace(X=entry.X)
+        held = Held(entry.data(targets, rows), lambda: whole.part(rows))
     else:
         return None
-    validation.check_total_weight(data, "validation")
-    return Held(data, given)
+    validation.check_total_weight(held.data, "validation")
+    return held
 
 
 def _encoded_validation(entry: Entry, given: ValidRows, targets: Targets) -> Targets:
@@ -193,7 +193,7 @@ def score_of(
     view = copy.copy(estimator)
     for name in ("feature_names_in_", "_inputs"):
         view.__dict__.pop(name, None)
-    X, y, weight = held.rows
+    X, y, weight = held.rows()
     view.n_features_in_ = X.shape[1]  # of the columns that the network reads
     weights = {"sample_weight": weight} if weight is not None and _takes_weights(scorer) else {}
 
@@ -203,8 +203,9 @@ def score_of(
         value = float(scorer(view, X, y, **weights))
         if not np.isfinite(value):
             raise ValueError(
-                f"scoring={estimator.scoring!r} gave {value} on the validation data; use a scorer "
-                "that is finite there, or scoring='loss'."
+                f"scoring={estimator.scoring!r} gave {value} on the validation data: use a scorer "
+                "that is finite there, or scoring='loss'; where the fit diverges, lower "
+                f"learning_rate_init={estimator.learning_rate_init!r}."
             )
         return value
 

@@ -216,7 +216,7 @@ class LogSum(ConcavePenalty):
         if self.scale is not None and not self.scale > 0:
             raise ValueError(f"scale must be above 0, or None; got {self.scale!r}.")
 
-    def _bound(self, alpha: float | Floats, shape: tuple[int, int], **constants: Any) -> Self:
+    def _bound(self, alpha: Any, shape: tuple[int, int], **constants: Any) -> Self:
         # root mean square of the uniform weights that relu's start draws (Glorot and Bengio, 2010)
         typical = np.sqrt(2 / sum(shape)).item()
         scale = SCALE_OF_LOG_SUM * typical if self.scale is None else self.scale

@@ -118,7 +118,7 @@ class Penalty:
     array([ True, False, False, False, False])
     """
 
-    alpha: float | Floats = 1.0
+    alpha: float = 1.0
     shape: tuple[int, int] | None = field(default=None, kw_only=True, repr=False, compare=False)
     smooth: ClassVar[bool] = False
     elementwise: ClassVar[bool] = False
@@ -168,7 +168,7 @@ class Penalty:
             )
         return self._bound(alpha, shape)
 
-    def _bound(self, alpha: float | Floats, shape: tuple[int, int], **constants: Any) -> Self:
+    def _bound(self, alpha: Any, shape: tuple[int, int], **constants: Any) -> Self:
         """A copy with other constants, of a penalty whose alpha is a number."""
         if np.ndim(self.alpha):
             raise ValueError(
@@ -179,7 +179,7 @@ class Penalty:
             )
         return self._with(alpha, shape, **constants)
 
-    def _with(self, alpha: float | Floats, shape: tuple[int, int], **constants: Any) -> Self:
+    def _with(self, alpha: Any, shape: tuple[int, int], **constants: Any) -> Self:
         """A copy with other constants: frozen for whoever holds one, built here."""
         other = copy.copy(self)
         vars(other).update(alpha=alpha, shape=tuple(shape), **constants)

@@ -66,6 +66,7 @@ class L2(OfWeights):
     array([[ 1.  , -0.25, -0.5 ]])
     """
 
+    alpha: float | Floats = 1.0  # type: ignore[assignment]
     smooth: ClassVar[bool] = True
     sliceable: ClassVar[bool] = True
 
@@ -103,6 +104,7 @@ class L1(OfWeights):
     array([[ 1.5,  0. , -0.5]])
     """
 
+    alpha: float | Floats = 1.0  # type: ignore[assignment]
     sliceable: ClassVar[bool] = True
 
     def value(self, W: Floats) -> float:
@@ -151,6 +153,7 @@ class ElasticNet(OfWeights):
     array([[ 1. ,  0. , -0.5]])
     """
 
+    alpha: float | Floats = 1.0  # type: ignore[assignment]
     l1_ratio: float = 0.5
     sliceable: ClassVar[bool] = True
 
@@ -270,6 +273,7 @@ class GroupL1(OfGroups):
            [0.    , 0.    ]])
     """
 
+    alpha: float | Floats = 1.0  # type: ignore[assignment]
     groups: Ints | None = field(default=None, compare=False)
     sizes: Floats | None = field(default=None, compare=False, repr=False, kw_only=True)
     shares_step: ClassVar[bool] = True
