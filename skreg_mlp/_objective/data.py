@@ -6,7 +6,8 @@ from scipy import sparse
 from skreg_mlp._kernels import fused, usable
 from skreg_mlp._objective.network import gather_columns
 
-WORTH_COPYING = 0.25  # of the columns of X: as few are copied, more are gathered for each batch
+# Columns left of X are copied where they are few or small, else gathered for each batch.
+FEW_COLUMNS, SMALL_COPY = 0.25, 2**25  # of all, and bytes
 
 
 @fused
@@ -74,7 +75,8 @@ class Data:
         kept = kept if self._kept is None else self._kept[kept]
         if sparse.issparse(self.X):
             return Data(self.X[:, kept], self.y, self.sample_weight, self.subset)
-        if len(kept) > WORTH_COPYING * self.X.shape[1]:
+        size = len(kept) * self.X.shape[0] * self.X.itemsize
+        if size > SMALL_COPY and len(kept) > FEW_COLUMNS * self.X.shape[1]:
             return Data(self.X, self.y, self.sample_weight, self.subset, kept)
         return Data(np.take(self.X, kept, axis=1), self.y, self.sample_weight, self.subset)
 

@@ -1,6 +1,7 @@
 """The penalties of all weight matrices, as one function of theta."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -119,8 +120,7 @@ class Penalties:
             replace(block, penalty=block.penalty.majorize(block.view(theta)))
             for block in self.blocks
         ]
-        with np.errstate(over="ignore"):  # beyond float32 a strength is infinite
-            self.steps = self._steps() if compiled else None
+        self.__dict__.pop("steps", None)  # those of another majorant
 
     def value(self, theta):
         return sum(float(block.penalty.value(block.view(theta))) for block in self.blocks)
@@ -175,11 +175,15 @@ class Penalties:
         strength = np.concatenate(strengths) if strengths else np.empty(0)
         return Terms(l1, l2, group, strength)
 
-    def _steps(self):
+    @cached_property
+    def steps(self):
         """The majorant as a list of `Step` that covers theta, or None where numpy must do."""
         network, found = self._network, {}
+        if compiled is None:
+            return None
         for block in self._majorants:
-            step = _step(block, network.dtype)
+            with np.errstate(over="ignore"):  # beyond float32 a strength is infinite
+                step = _step(block, network.dtype)
             if step is None:
                 return None
             if step.strength is None or step.n_columns == 1:

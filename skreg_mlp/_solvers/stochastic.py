@@ -17,6 +17,7 @@ LARGE_RATE = 0.1  # of the initial rate: at such a step a plateau means that the
 SMALL_RATE = 0.01  # of the initial rate: a plateau at such a step needs no further anneal
 REMEDY = "it is far from a minimum; raise max_iter or learning_rate_init, or scale the data."
 FLUSH_EVERY = 16  # epochs: fewer steps than it takes to fall through the subnormal numbers
+SMALLEST_ROOT = {kind: np.sqrt(np.finfo(kind).tiny).item() for kind in "fd"}
 ADAPTIVE_FLOOR = 1e-6  # rate at which "adaptive" gives up, as in scikit-learn
 
 
@@ -99,8 +100,7 @@ class Adam:
 
     def _floor(self, problem):
         """epsilon in units of the loss; a square below the normal numbers has no larger root."""
-        smallest = np.sqrt(np.finfo(problem.network.dtype).tiny).item()
-        return max(self.epsilon * problem.loss_unit, smallest)
+        return max(self.epsilon * problem.loss_unit, SMALLEST_ROOT[problem.network.dtype.char])
 
     def step_size(self, problem, state, rate):
         step = np.sqrt(state["square"], out=problem.scratch)
