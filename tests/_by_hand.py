@@ -240,7 +240,7 @@ class ByHand:
         if hasattr(penalty, "weights"):
             return OwnPenalty(alpha * factor[:, None] * penalty.weights(W.shape), ridge)
         if not isinstance(penalty, str) and type(penalty) not in PENALTIES.values():
-            return OwnPenalty(np.full(W.shape, alpha), ridge)
+            return OwnPenalty(np.broadcast_to(alpha * factor[:, None], W.shape), ridge)
         name, given = penalty, params["feature_groups"]
         if not isinstance(penalty, str):
             name = next(name for name, kind in PENALTIES.items() if kind is type(penalty))
@@ -258,6 +258,7 @@ class ByHand:
         return np.isfinite(factor)
 
     # -- the objective --------------------------------------------------------------------------
+    @np.errstate(all="ignore")  # what is not finite is compared as such
     def __call__(self, theta=None, X=None, y=None, weight=None):
         """Figures at these weights, or at others or for other data."""
         theta = self.theta if theta is None else theta
@@ -306,6 +307,7 @@ class ByHand:
         residual = np.where(W == 0, 0, gradient + ridge[:, None] * W)
         return np.sum(ridge[:, None] * W**2) / 2, residual
 
+    @np.errstate(all="ignore")
     def slack(self, figures, seed=0):
         """By how much rounding in the dtype of the weights may move the figures and the scores.
 
@@ -329,7 +331,8 @@ class ByHand:
         largest = np.exp(f if self.loss in ("poisson", "gamma") else 0 * f) + f
         terms = np.max(largest * (1 + np.abs(self.y)) * (self.weight[:, None] > 0))
         off[:2] += eps * terms
-        return off, max(scores)
+        # beyond the range of floats anything may come of a rounding
+        return np.clip(np.nan_to_num(off, nan=1e300), 0, 1e300), min(max(scores), 1e300)
 
     @property
     def exact(self):
