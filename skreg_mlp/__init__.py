@@ -1,7 +1,5 @@
 """Multi-layer perceptrons with sparse penalties, exact zeros and a certificate."""
 
-from importlib.metadata import version as _version
-
 from skreg_mlp._estimators.cross_validation import (
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressorCV,
@@ -14,7 +12,7 @@ from skreg_mlp._plotting import (
     NetworkDisplay,
     RegularizationPathDisplay,
 )
-from skreg_mlp._versions import show_versions
+from skreg_mlp._versions import __version__, show_versions
 from skreg_mlp.selection import StabilitySelection, one_hot_groups
 
 __all__ = [
@@ -28,9 +26,9 @@ __all__ = [
     "RegularizedMLPRegressor",
     "RegularizedMLPRegressorCV",
     "StabilitySelection",
+    "__version__",
     "alpha_max",
     "one_hot_groups",
     "regularization_path",
     "show_versions",
 ]
-__version__ = _version("skreg_mlp")

@@ -1,8 +1,12 @@
 """What a report of a problem should say about the installation."""
 
+from importlib.metadata import version
+
 import sklearn
 
 from skreg_mlp._kernels import compiled
+
+__version__ = version("skreg_mlp")
 
 
 def show_versions() -> None:
@@ -19,8 +23,6 @@ def show_versions() -> None:
     skreg_mlp: ...
       kernels: ...
     """
-    from skreg_mlp import __version__
-
     print(f"\nskreg_mlp: {__version__}")
     print(f"  kernels: {'compiled' if compiled else 'numpy'}")
     sklearn.show_versions()

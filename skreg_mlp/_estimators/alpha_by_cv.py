@@ -21,8 +21,6 @@ from skreg_mlp._estimators.path import follow, new_walk, trace, warn_if_unfinish
 from skreg_mlp._estimators.training import (
     explained,
     fitted_attributes,
-    held_out,
-    score_of,
     warn_if_diverged,
     warn_if_empty,
 )
@@ -39,12 +37,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.door import Entry
-    from skreg_mlp._estimators.door import Rows as ValidRows
     from skreg_mlp._estimators.path import RegularizationPath
     from skreg_mlp._estimators.single import Single, SingleT
     from skreg_mlp._objective.problem import Problem
     from skreg_mlp._solvers.result import Result
+    from skreg_mlp._training.entry import Entry
+    from skreg_mlp._training.entry import Rows as ValidRows
     from skreg_mlp._training.grid import Grid
     from skreg_mlp._training.walk import Walk
     from skreg_mlp._typing import Floats, Ints, Mask, Rows
@@ -72,8 +70,7 @@ def _one_fold(
     """Score, seconds of fitting and of scoring at each alpha: an array (n_visited, 3)."""
     entry, (train, test) = entry_of(estimator, rows), split
     walk, figures = new_walk(estimator, entry, train), []
-    held = held_out(entry, walk.targets, None, test)
-    score_theta = score_of(estimator, entry, walk.problem, walk.targets, held)
+    score_theta = entry.score(walk.problem, walk.targets, test)
     assert score_theta is not None
     start = perf_counter()
     for _ in follow(estimator, entry, walk, grid, certify=False):

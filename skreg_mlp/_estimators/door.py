@@ -6,29 +6,31 @@ arrays, never an estimator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+import copy
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
 from skreg_mlp._estimators import validation
 from skreg_mlp._estimators.tasks import Classification, Regression
 from skreg_mlp._objective.activations import ACTIVATIONS, STEEPEST
-from skreg_mlp._objective.data import Data
 from skreg_mlp._objective.losses import regression_loss
-from skreg_mlp._training.settings import Settings, build_problem
+from skreg_mlp._training.entry import Entry, Rows
+from skreg_mlp._training.settings import Settings
 from skreg_mlp.penalties._names import PENALTIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import DTypeLike
     from sklearn.base import BaseEstimator
 
-    from skreg_mlp._objective.network import Network
-    from skreg_mlp._objective.problem import Problem
-    from skreg_mlp._objective.targets import Targets
     from skreg_mlp._typing import Floats, Ints
     from skreg_mlp.penalties import Penalty
 
@@ -39,86 +41,17 @@ AS_GIVEN = (
 )  # fmt: skip
 
 
-class Rows(NamedTuple):
-    """Validated X and y, and checked weights of the rows (None: all 1)."""
-
-    X: Any
-    y: Any
-    weight: Floats | None
-
-    def part(self, rows: Ints) -> Rows:
-        """Some of the rows, copied."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Rows(self.X[rows], self.y[rows], weight)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A fit that is ready to begin.
-
-    ``X`` has the columns that the network reads, ``columns`` of those in ``rows`` (None: all): a
-    feature of infinite penalty factor is no part of the network.
-    """
-
-    settings: Settings
-    task: Classification | Regression
-    rows: Rows
-    X: Any
-    columns: Ints | None
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of X as given."""
-        return self.rows.X.shape[1]
-
-    def read(self, X: Any) -> Any:
-        """The columns of another X that the network reads."""
-        return X if self.columns is None else X[:, self.columns]
-
-    def targets(self, rows: Ints | None = None) -> Targets:
-        """Encoded y; its units are measured on `rows` (None: on all)."""
-        targets = self.task.targets(self.rows.y, self.rows.weight, rows=rows)
-        if isinstance(self.task, Regression) and not self.task.scaled:
-            validation.check_fits(targets, self.X.dtype)
-        return targets
-
-    def data(self, targets: Targets, rows: Ints | None = None) -> Data:
-        """The rows given, with their weights in the loss."""
-        weight = self.task.loss_weights(targets, self.rows.weight, self.X.dtype)
-        data = Data(self.X, targets.values, weight, rows)
-        validation.check_total_weight(data, "training")
-        return data
-
-    def problem(self, targets: Targets, rows: Ints | None = None) -> Problem:
-        """The objective on the rows given."""
-        return build_problem(self.settings, self.data(targets, rows), targets)
-
-    def weights(self, network: Network, theta: Floats) -> dict[str, Any]:
-        """Copies of weights and intercepts, with one row for every column of X."""
-        coefs = [W.copy() for W in network.coefs(theta)]
-        if self.columns is not None:
-            whole = np.zeros((self.n_features, coefs[0].shape[1]), dtype=coefs[0].dtype)
-            whole[self.columns] = coefs[0]
-            coefs[0] = whole
-        return dict(coefs_=coefs, intercepts_=[b.copy() for b in network.biases(theta)])
-
-    def pack(self, network: Network, coefs: list[Any], intercepts: list[Any]) -> Floats:
-        """The flat vector of fitted weights."""
-        if self.columns is not None:
-            coefs = [coefs[0][self.columns], *coefs[1:]]
-        return network.pack(coefs, intercepts)
-
-
 def enter(
     estimator: BaseEstimator,
     X: Any,
     y: Any,
     sample_weight: Any,
+    validation_data: tuple[Any, Any, Any] = (None, None, None),
     *,
     reset: bool = True,
     dtype: DTypeLike | None = None,
 ) -> Entry:
-    """Check parameters and data of a fit.
+    """Check parameters and data of a fit; `validation_data` are X, y and weights, or None each.
 
     `reset` says that this is the first X the estimator sees, `dtype` what X is to become (None:
     float32 stays as it is, anything else becomes float64).
@@ -127,7 +60,8 @@ def enter(
     rows = read_rows(estimator, X, y, sample_weight, reset=reset, dtype=dtype)
     if reset:
         validation.warn_if_unscaled(rows.X)
-    return entry_of(estimator, rows)
+    held_out = read_validation(estimator, *validation_data)
+    return entry_of(estimator, rows, held_out)
 
 
 def read_rows(
@@ -175,13 +109,48 @@ def read_validation(
     return read_rows(estimator, X_val, y_val, sample_weight_val, reset=False, name="X_val")
 
 
-def entry_of(estimator: Any, rows: Rows) -> Entry:
+def entry_of(estimator: Any, rows: Rows, held_out: Rows | None = None) -> Entry:
     """The entry of data that have been read before."""
     n_features = rows.X.shape[1]
     factor, columns = _factor(estimator, n_features)
     settings = read_settings(estimator, n_features, factor, columns)
     X = rows.X if columns is None else rows.X[:, columns]
-    return Entry(settings, read_task(estimator), rows, X, columns)
+    by_loss = isinstance(estimator.scoring, str) and estimator.scoring == "loss"
+    scorer = None if by_loss else partial(scorer_of, estimator)
+    return Entry(settings, read_task(estimator), rows, X, columns, held_out, scorer)
+
+
+def scorer_of(estimator: Any) -> Callable[[dict[str, Any], Rows], float]:
+    """A function that scores a view of the estimator with other fitted attributes."""
+    scorer, view = check_scoring(estimator, estimator.scoring), copy.copy(estimator)
+    for name in ("feature_names_in_", "_inputs"):
+        view.__dict__.pop(name, None)
+    takes_weights = _takes_weights(scorer)
+
+    def score(attributes: dict[str, Any], rows: Rows) -> float:
+        view.__dict__.update(attributes, n_features_in_=rows.X.shape[1])
+        weighted = rows.weight is not None and takes_weights
+        value = float(
+            scorer(view, *rows[:2], **({"sample_weight": rows.weight} if weighted else {}))
+        )
+        if not np.isfinite(value):
+            raise ValueError(
+                f"scoring={estimator.scoring!r} gave {value} on the validation data: use a scorer "
+                "that is finite there, or scoring='loss'; where the fit diverges, lower "
+                f"learning_rate_init={estimator.learning_rate_init!r}."
+            )
+        return value
+
+    return score
+
+
+def _takes_weights(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer has a parameter for weights; one of the user's own may have none."""
+    try:
+        parameters = inspect.signature(scorer).parameters.values()
+    except ValueError:  # a built-in without a signature
+        return False
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def read_task(estimator: Any) -> Classification | Regression:

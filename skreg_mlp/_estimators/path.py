@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg_mlp._estimators.door import enter, read_validation
+from skreg_mlp._estimators.door import enter
 from skreg_mlp._estimators.single import (
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
@@ -21,15 +21,13 @@ from skreg_mlp._estimators.single import (
 from skreg_mlp._estimators.training import (
     DIVERGED,
     explained,
-    fitted_weights,
     generator,
-    held_out,
-    score_of,
     task_data,
 )
 from skreg_mlp._estimators.validation import check_values
 from skreg_mlp._objective.network import selected_inputs
 from skreg_mlp._solvers.result import NonFiniteError
+from skreg_mlp._training.entry import fitted_weights
 from skreg_mlp._training.grid import alpha_grid, grid_ends
 from skreg_mlp._training.progress import Tasks, print_line, with_callbacks
 from skreg_mlp._training.walk import Walk
@@ -40,10 +38,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from skreg_mlp._estimators.door import Entry
     from skreg_mlp._estimators.single import Single
-    from skreg_mlp._estimators.training import Held
     from skreg_mlp._objective.targets import Targets
+    from skreg_mlp._training.entry import Entry
     from skreg_mlp._training.grid import Grid
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
 
@@ -202,12 +199,10 @@ def follow(
 
 
 @with_callbacks
-def trace(
-    estimator: SingleT, entry: Entry, walk: Walk, grid: Grid, held: Held | None = None
-) -> RegularizationPath[SingleT]:
+def trace(estimator: SingleT, entry: Entry, walk: Walk, grid: Grid) -> RegularizationPath[SingleT]:
     """The whole path of `estimator`, which becomes its template."""
     points = []
-    score_theta = score_of(estimator, entry, walk.problem, walk.targets, held)
+    score_theta = entry.score(walk.problem, walk.targets)
     for alpha in follow(estimator, entry, walk, grid, certify=True):
         score = None if score_theta is None else score_theta(walk.theta)
         points.append((alpha, fitted_point(entry, walk), score))
@@ -327,12 +322,10 @@ def regularization_path(
     check_single(estimator)
     check_values(alphas=alphas, eps=eps)
     estimator = clone(estimator).set_params(early_stopping=False, warm_start=False)
-    entry = enter(estimator, X, y, sample_weight)
-    given = read_validation(estimator, X_val, y_val, sample_weight_val)
+    entry = enter(estimator, X, y, sample_weight, (X_val, y_val, sample_weight_val))
     walk = new_walk(estimator, entry)
-    held = held_out(entry, walk.targets, given, None)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
-    path = trace(estimator, entry, walk, grid, held)
+    path = trace(estimator, entry, walk, grid)
     warn_if_unfinished(path, walk.targets)
     return path
 

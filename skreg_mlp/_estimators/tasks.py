@@ -126,6 +126,9 @@ class Classification:
             )
         return np.array(values, dtype=float)
 
+    def check_dtype(self, targets: Targets, dtype: DTypeLike) -> None:
+        """Classes fit into any dtype."""
+
 
 @dataclass(frozen=True)
 class Regression:
@@ -173,3 +176,8 @@ class Regression:
     ) -> Floats | None:
         """Weights of the rows in the loss."""
         return weight
+
+    def check_dtype(self, targets: Targets, dtype: DTypeLike) -> None:
+        """Refuse y in its own unit that `dtype` would round away."""
+        if not self.scaled:
+            validation.check_fits(targets, dtype)

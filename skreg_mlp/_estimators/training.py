@@ -7,22 +7,20 @@ or is interrupted on the way leaves the estimator as it was.
 from __future__ import annotations
 
 import copy
-import inspect
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from skreg_mlp._estimators import validation
-from skreg_mlp._estimators.door import enter, read_validation
+from skreg_mlp._estimators.door import enter
 from skreg_mlp._estimators.fitted import FittedNetwork
-from skreg_mlp._objective.data import Data
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
+from skreg_mlp._training.entry import fitted_weights
 from skreg_mlp._training.fit import initial_theta, minimize, new_trainer
 from skreg_mlp._training.progress import CallbackSupportMixin, Lines, Tasks, with_callbacks
 from skreg_mlp._training.settings import build_problem
@@ -34,11 +32,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.door import Entry
-    from skreg_mlp._estimators.door import Rows as ValidRows
     from skreg_mlp._objective.network import Network
     from skreg_mlp._objective.problem import Problem
     from skreg_mlp._objective.targets import Targets
+    from skreg_mlp._training.entry import Entry
     from skreg_mlp._typing import Floats, Ints, Rows
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -50,24 +47,6 @@ DIVERGED = 10.0  # times the loss of a constant prediction: no fit that went wel
 # --------------------------------------------------------------------------------------------
 # Fitted attributes
 # --------------------------------------------------------------------------------------------
-def fitted_weights(
-    entry: Entry, network: Network, targets: Targets, theta: Floats
-) -> dict[str, Any]:
-    """The fitted attributes that predictions need, with copies of the weights."""
-    attributes = dict(
-        **entry.weights(network, theta),
-        n_layers_=len(network.sizes),
-        n_outputs_=targets.n_outputs,
-        out_activation_=targets.out_activation,
-    )
-    if targets.classes is not None:
-        attributes.update(classes_=targets.classes)
-    if targets.scale is not None:
-        scale, offset = targets.scale.scale, targets.scale.offset
-        attributes.update(target_scale_=scale.copy(), target_offset_=offset.copy())
-    return attributes
-
-
 def fitted_attributes(
     entry: Entry, problem: Problem, targets: Targets, result: Result, history: History
 ) -> dict[str, Any]:
@@ -134,91 +113,6 @@ def warn_if_diverged(estimator: Any, targets: Targets, *, stacklevel: int) -> No
             ConvergenceWarning,
             stacklevel=stacklevel + 1,
         )
-
-
-# --------------------------------------------------------------------------------------------
-# Validation data
-# --------------------------------------------------------------------------------------------
-class Held(NamedTuple):
-    """Validation data as the loss reads them, and (copied when asked for) as a scorer does."""
-
-    data: Data
-    rows: Callable[[], ValidRows]
-
-
-def held_out(
-    entry: Entry, targets: Targets, given: ValidRows | None, rows: Ints | None
-) -> Held | None:
-    """Validation data: those `given`, or `rows` of the data of the entry (None: there are none)."""
-    task, dtype = entry.task, entry.X.dtype
-    if given is not None:
-        encoded = _encoded_validation(entry, given, targets)
-        weight = task.loss_weights(encoded, given.weight, dtype)
-        read = given._replace(X=entry.read(given.X))
-        held = Held(Data(read.X.astype(dtype, copy=False), encoded.values, weight), lambda: read)
-    elif rows is not None:
-        whole = entry.rows._replace(X=entry.X)
-        held = Held(entry.data(targets, rows), lambda: whole.part(rows))
-    else:
-        return None
-    validation.check_total_weight(held.data, "validation")
-    return held
-
-
-def _encoded_validation(entry: Entry, given: ValidRows, targets: Targets) -> Targets:
-    """Targets of y_val, which must be of the kind of y."""
-    y = given.y
-    columns = y.shape[1] if y.ndim == 2 else 1
-    expected = 1 if targets.values.ndim == 1 else targets.values.shape[1]
-    if columns == expected:
-        encoded = entry.task.validation(y, given.weight, targets)
-        if encoded.out_activation == targets.out_activation:
-            return encoded
-    raise ValueError(
-        f"y_val has {columns} column(s), y has {expected}, or they differ in kind: pass y_val as "
-        "the same kind of target as y."
-    )
-
-
-def score_of(
-    estimator: Any, entry: Entry, problem: Problem, targets: Targets, held: Held | None
-) -> Callable[[Floats], float] | None:
-    """Score of a flat vector on validation data, higher is better; in the units of y."""
-    if held is None:
-        return None
-    if isinstance(estimator.scoring, str) and estimator.scoring == "loss":
-        raw_loss, scale = targets.raw_loss
-        return lambda theta: -problem.mean_loss(theta, held.data, raw_loss, scale)
-    scorer = check_scoring(estimator, estimator.scoring)
-    view = copy.copy(estimator)
-    for name in ("feature_names_in_", "_inputs"):
-        view.__dict__.pop(name, None)
-    X, y, weight = held.rows()
-    view.n_features_in_ = X.shape[1]  # of the columns that the network reads
-    weights = {"sample_weight": weight} if weight is not None and _takes_weights(scorer) else {}
-
-    def score(theta: Floats) -> float:
-        view.__dict__.update(fitted_weights(entry, problem.network, targets, theta))
-        view.coefs_ = [W.copy() for W in problem.network.coefs(theta)]
-        value = float(scorer(view, X, y, **weights))
-        if not np.isfinite(value):
-            raise ValueError(
-                f"scoring={estimator.scoring!r} gave {value} on the validation data: use a scorer "
-                "that is finite there, or scoring='loss'; where the fit diverges, lower "
-                f"learning_rate_init={estimator.learning_rate_init!r}."
-            )
-        return value
-
-    return score
-
-
-def _takes_weights(scorer: Callable[..., float]) -> bool:
-    """Whether a scorer has a parameter for weights; one of the user's own may have none."""
-    try:
-        parameters = inspect.signature(scorer).parameters.values()
-    except ValueError:  # a built-in without a signature
-        return False
-    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def split_rows(estimator: Any, targets: Targets, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -343,11 +237,10 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         exactly that length is cut like `X` itself. Give it another number of rows.
         """
         work = copy.copy(self)
-        entry = enter(work, X, y, sample_weight)
-        given = read_validation(work, X_val, y_val, sample_weight_val)
+        entry = enter(work, X, y, sample_weight, (X_val, y_val, sample_weight_val))
         # a hook that predicts from X is to find the feature names of the fit
         shown = X if hasattr(work, "feature_names_in_") or entry.columns is not None else None
-        outcome = work._fit(entry, given, entry.rows.X if shown is None else shown)
+        outcome = work._fit(entry, entry.rows.X if shown is None else shown)
         self.__dict__ = work.__dict__
         if outcome.result.interrupted:
             raise KeyboardInterrupt
@@ -355,18 +248,17 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         return self
 
     @with_callbacks
-    def _fit(self, entry: Entry, given: ValidRows | None, shown: Any) -> Outcome:
+    def _fit(self, entry: Entry, shown: Any) -> Outcome:
         """Train on what has entered; `shown` is the X for hooks."""
         rng = generator(self.random_state)
         rows, held_rows = None, None  # type: Ints | None, Ints | None
         targets = entry.targets()
-        if given is None and self.early_stopping:
+        if entry.held_out is None and self.early_stopping:
             rows, held_rows = split_rows(self, targets, rng)
             targets = entry.targets(rows)
         problem = entry.problem(targets, rows)
-        held = held_out(entry, targets, given, held_rows)
         theta = self._start(entry, problem, targets, rng, warm=self.warm_start)
-        score = score_of(self, entry, problem, targets, held)
+        score = entry.score(problem, targets, held_rows)
         self.__dict__.pop("_inputs", None)  # of a network that was pruned before this fit
         context = self._init_callback_context(max_subtasks=self.max_iter)
         told = dict(estimator=self, **task_data(shown, entry.rows.y, entry.rows.weight, rows))
@@ -429,12 +321,11 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
                 lines.print(fitted(), score and history.validation_scores[-1])
             return tasks.end(fitted)
 
-        by_loss = isinstance(self.scoring, str) and self.scoring == "loss"
         history = History(
             score=score,
             stop_early=self.early_stopping,
             patience=self.n_iter_no_change,
-            tol=self.tol * (targets.raw_loss_unit if by_loss else 1.0),
+            tol=self.tol * (targets.raw_loss_unit if entry.scorer is None else 1.0),
             begin=tasks.begin,
             report=report,
         )

@@ -267,15 +267,6 @@ def check_fits(targets, dtype):
         )
 
 
-def check_total_weight(data, name):
-    """Refuse data of which every row has weight zero."""
-    if data.mean_weight == 0:
-        raise ValueError(
-            f"Every {name} row has weight zero after sample_weight and class_weight: give some a "
-            "positive weight, pass X_val and y_val, or change random_state."
-        )
-
-
 def largest_magnitude(values):
     """max abs(values) of a dense or CSR array, without a temporary of its size."""
     values = values.data if sparse.issparse(values) else values

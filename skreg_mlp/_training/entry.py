@@ -1,0 +1,177 @@
+"""What enters a fit: settings, the task, and the rows. Below the door nobody asks for more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from skreg_mlp._objective.data import Data
+from skreg_mlp._training.settings import Settings, build_problem
+
+if TYPE_CHECKING:
+    from skreg_mlp._objective.network import Network
+    from skreg_mlp._objective.problem import Problem
+    from skreg_mlp._objective.targets import Targets
+    from skreg_mlp._typing import Floats, Ints
+
+
+class Task(Protocol):
+    """What classification and regression make of y."""
+
+    def targets(
+        self, y: Any, weight: Any, *, rows: Any = None, classes: Any = None, units: Any = None
+    ) -> Targets: ...
+
+    def validation(self, y: Any, weight: Any, targets: Targets) -> Targets: ...
+
+    def loss_weights(self, targets: Targets, weight: Any, dtype: Any) -> Any: ...
+
+    def check_dtype(self, targets: Targets, dtype: Any) -> None: ...
+
+
+class Rows(NamedTuple):
+    """Validated X and y, and checked weights of the rows (None: all 1)."""
+
+    X: Any
+    y: Any
+    weight: Floats | None
+
+    def part(self, rows: Ints) -> Rows:
+        """Some of the rows, copied."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Rows(self.X[rows], self.y[rows], weight)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A fit that is ready to begin.
+
+    ``X`` has the columns that the network reads, ``columns`` of those in ``rows`` (None: all): a
+    feature of infinite penalty factor is no part of the network. ``held_out`` are validation rows
+    (None: there are none). ``scorer()`` gives a function that scores fitted attributes, whose first
+    matrix has the columns read, on such rows; None: validation data are scored by the loss.
+    """
+
+    settings: Settings
+    task: Task
+    rows: Rows
+    X: Any
+    columns: Ints | None
+    held_out: Rows | None
+    scorer: Callable[[], Callable[[dict[str, Any], Rows], float]] | None
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of X as given."""
+        return self.rows.X.shape[1]
+
+    def read(self, rows: Rows) -> Rows:
+        """Rows with the columns that the network reads."""
+        return rows if self.columns is None else rows._replace(X=rows.X[:, self.columns])
+
+    # -- the objective ----------------------------------------------------------------------------
+    def targets(self, rows: Ints | None = None) -> Targets:
+        """Encoded y; its units are measured on `rows` (None: on all)."""
+        targets = self.task.targets(self.rows.y, self.rows.weight, rows=rows)
+        self.task.check_dtype(targets, self.X.dtype)
+        return targets
+
+    def data(self, targets: Targets, rows: Ints | None = None, name: str = "training") -> Data:
+        """The rows given, with their weights in the loss."""
+        weight = self.task.loss_weights(targets, self.rows.weight, self.X.dtype)
+        return checked(Data(self.X, targets.values, weight, rows), name)
+
+    def problem(self, targets: Targets, rows: Ints | None = None) -> Problem:
+        """The objective on the rows given."""
+        return build_problem(self.settings, self.data(targets, rows), targets)
+
+    # -- weights ----------------------------------------------------------------------------------
+    def weights(self, network: Network, theta: Floats) -> dict[str, Any]:
+        """Copies of weights and intercepts, with one row for every column of X."""
+        coefs = [W.copy() for W in network.coefs(theta)]
+        if self.columns is not None:
+            whole = np.zeros((self.n_features, coefs[0].shape[1]), dtype=coefs[0].dtype)
+            whole[self.columns] = coefs[0]
+            coefs[0] = whole
+        return dict(coefs_=coefs, intercepts_=[b.copy() for b in network.biases(theta)])
+
+    def pack(self, network: Network, coefs: list[Any], intercepts: list[Any]) -> Floats:
+        """The flat vector of fitted weights."""
+        if self.columns is not None:
+            coefs = [coefs[0][self.columns], *coefs[1:]]
+        return network.pack(coefs, intercepts)
+
+    # -- validation -------------------------------------------------------------------------------
+    def score(
+        self, problem: Problem, targets: Targets, rows: Ints | None = None
+    ) -> Callable[[Floats], float] | None:
+        """Score of a flat vector on validation data, higher is better, in the units of y.
+
+        These data are ``held_out``, or `rows` of those of the fit; None where there are neither.
+        """
+        if self.held_out is None and rows is None:
+            return None
+        if self.scorer is None:
+            data, (raw_loss, scale) = self._validation_data(targets, rows), targets.raw_loss
+            return lambda theta: -problem.mean_loss(theta, data, raw_loss, scale)
+        scorer, network = self.scorer(), problem.network
+        if rows is None:
+            assert self.held_out is not None
+            self._validation_data(targets, rows)  # what they hold is checked either way
+            seen = self.read(self.held_out)
+        else:
+            seen = self.rows._replace(X=self.X).part(rows)
+
+        def score(theta: Floats) -> float:
+            coefs = [W.copy() for W in network.coefs(theta)]
+            attributes = fitted_weights(self, network, targets, theta)
+            return scorer(dict(attributes, coefs_=coefs), seen)
+
+        return score
+
+    def _validation_data(self, targets: Targets, rows: Ints | None) -> Data:
+        if self.held_out is None:
+            return self.data(targets, rows, "validation")
+        X, y, weight = self.read(self.held_out)
+        columns = y.shape[1] if y.ndim == 2 else 1
+        expected = 1 if targets.values.ndim == 1 else targets.values.shape[1]
+        encoded = self.task.validation(y, weight, targets) if columns == expected else None
+        if encoded is None or encoded.out_activation != targets.out_activation:
+            raise ValueError(
+                f"y_val has {columns} column(s), y has {expected}, or they differ in kind: pass "
+                "y_val as the same kind of target as y."
+            )
+        weight = self.task.loss_weights(encoded, weight, self.X.dtype)
+        X = X.astype(self.X.dtype, copy=False)
+        return checked(Data(X, encoded.values, weight), "validation")
+
+
+def checked(data: Data, name: str) -> Data:
+    """`data`, refused where every row has weight zero."""
+    if data.mean_weight == 0:
+        raise ValueError(
+            f"Every {name} row has weight zero after sample_weight and class_weight: give some a "
+            "positive weight, pass X_val and y_val, or change random_state."
+        )
+    return data
+
+
+def fitted_weights(
+    entry: Entry, network: Network, targets: Targets, theta: Floats
+) -> dict[str, Any]:
+    """The fitted attributes that predictions need, with copies of the weights."""
+    attributes = dict(
+        **entry.weights(network, theta),
+        n_layers_=len(network.sizes),
+        n_outputs_=targets.n_outputs,
+        out_activation_=targets.out_activation,
+    )
+    if targets.classes is not None:
+        attributes.update(classes_=targets.classes)
+    if targets.scale is not None:
+        scale, offset = targets.scale.scale, targets.scale.offset
+        attributes.update(target_scale_=scale.copy(), target_offset_=offset.copy())
+    return attributes
