@@ -197,7 +197,10 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
                 "routing with sklearn.set_config(enable_metadata_routing=True)."
             )
         cv = check_cv(self.cv, rows.y, classifier=is_classifier(self))
-        return list(cv.split(rows.X, rows.y, **params))
+        try:
+            return list(cv.split(rows.X, rows.y, **params))
+        except ValueError as error:
+            raise ValueError(f"cv={self.cv!r} cannot split X and y: {error}") from error
 
     def _single(self, seed: int) -> Single:
         """The estimator of one alpha with these parameters, as if it had seen this data."""

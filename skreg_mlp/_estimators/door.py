@@ -21,7 +21,7 @@ from skreg_mlp._estimators import validation
 from skreg_mlp._estimators.tasks import Classification, Regression
 from skreg_mlp._objective.activations import ACTIVATIONS, STEEPEST
 from skreg_mlp._objective.losses import regression_loss
-from skreg_mlp._training.entry import Entry, Rows
+from skreg_mlp._training.entry import Entry, Rows, columns_of
 from skreg_mlp._training.settings import Settings
 from skreg_mlp.penalties._names import PENALTIES
 
@@ -114,7 +114,7 @@ def entry_of(estimator: Any, rows: Rows, held_out: Rows | None = None) -> Entry:
     n_features = rows.X.shape[1]
     factor, columns = _factor(estimator, n_features)
     settings = read_settings(estimator, n_features, factor, columns)
-    X = rows.X if columns is None else rows.X[:, columns]
+    X = rows.X if columns is None else columns_of(rows.X, columns)
     by_loss = isinstance(estimator.scoring, str) and estimator.scoring == "loss"
     scorer = None if by_loss else partial(scorer_of, estimator)
     return Entry(settings, read_task(estimator), rows, X, columns, held_out, scorer)
@@ -171,6 +171,8 @@ def read_settings(
     activation = params["activation"]
     penalty = _penalty(params["penalty"], params["l1_ratio"])
     groups = _groups(params["feature_groups"], penalty, params["penalty"], n_features)
+    if groups is not None and params["penalty_factor"] is not None:
+        validation.check_equal_in_groups(params["penalty_factor"], groups)
     if groups is not None and columns is not None:
         groups = np.unique(groups[columns], return_inverse=True)[1]
     return Settings(

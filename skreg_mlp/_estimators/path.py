@@ -417,6 +417,14 @@ def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets) -> None:
             ConvergenceWarning,
             stacklevel=3,
         )
+    if not path.n_nonzero[0] and targets.null_loss > 0:
+        warnings.warn(
+            f"The network is empty from the first alpha on, {path.alphas[0]:.3g}: X does not tell "
+            "y, or the network was not trained. Lower eps or alphas, scale X, raise max_iter or "
+            "learning_rate_init.",
+            UserWarning,
+            stacklevel=3,
+        )
     lost = path.loss > DIVERGED * targets.null_loss
     if targets.null_loss > 0 and lost.any():
         warnings.warn(

@@ -441,6 +441,15 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
             self.__dict__.pop(stale, None)
 
     # -- messages -------------------------------------------------------------------------------
+    def _warn_if_untrained(self) -> None:
+        if not self.warm_start:
+            warnings.warn(
+                f"The start already has stationarity_={self.stationarity_:.2g}, within tol="
+                f"{self.tol:g}: nothing was trained. Lower tol, or scale X.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
     def _warn(self, outcome: Outcome) -> None:
         """Say what the user should know of a fit that ended."""
         result, history, targets = outcome
@@ -451,6 +460,8 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
             stacklevel=3,
         )
         warn_if_diverged(self, targets, stacklevel=3)
+        if self.solver_ == "lbfgs" and not self.n_iter_ and self.stationarity_ > 0:
+            self._warn_if_untrained()
         expected = history.stop_early or history.stopped
         if self.stationarity_ > result.tolerance and not expected:
             warnings.warn(

@@ -221,6 +221,16 @@ def check_penalty_factor(penalty_factor, n_features):
     return factor
 
 
+def check_equal_in_groups(penalty_factor, groups):
+    """Refuse factors that differ within a group, which is kept or dropped as a whole."""
+    factor, first = np.asarray(penalty_factor), np.unique(groups, return_index=True)[1]
+    if not np.array_equal(factor[first][groups], factor):
+        raise ValueError(
+            "penalty_factor must be equal for all features of one group of feature_groups; got "
+            f"{penalty_factor!r}."
+        )
+
+
 # --------------------------------------------------------------------------------------------
 # Data
 # --------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ ACTIVATION(identity, x, ONE)
 ACTIVATION(relu, x < ZERO ? ZERO : x, y > ZERO ? ONE : ZERO)
 ACTIVATION(leaky_relu, x > ZERO ? x : (REAL)LEAKY_SLOPE * x, x > ZERO ? ONE : (REAL)LEAKY_SLOPE)
 ACTIVATION(logistic, NAME(expit)(x), y * (ONE - y))
-ACTIVATION(silu, x * NAME(expit)(x), y + NAME(expit)(x) * (ONE - y))
+ACTIVATION(silu, x * NAME(expit)(x), NAME(expit)(x) + y * (ONE - NAME(expit)(x)))
 
 static void (*const NAME(activations)[])(REAL *restrict, const REAL *restrict, REAL *restrict,
                                          ssize, ssize) = {

@@ -71,10 +71,10 @@ def silu(z, slope):
     gate = expit(z)
     z *= gate
     if slope is not None:
-        # (z s(z))' = s + z s (1 - s) = s (1 - h) + h
-        np.subtract(1, z, out=slope)
-        slope *= gate
-        slope += z
+        # (z s(z))' = s + h (1 - s), and not h + s (1 - h), which cancels where z is large
+        np.subtract(1, gate, out=slope)
+        slope *= z
+        slope += gate
 
 
 def gelu(z, slope):

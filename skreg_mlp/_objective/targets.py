@@ -37,10 +37,19 @@ class Scale(NamedTuple):
         return cls(offset, np.where(known, spread, 1.0), known)
 
     def completed(self, other):
-        """This one, or `other` for the outputs that have not varied yet."""
-        offset = np.where(self.known, self.offset, other.offset)
-        scale = np.where(self.known, self.scale, other.scale)
-        return Scale(offset, scale, self.known | other.known)
+        """This one, or `other` for the outputs that have not varied yet.
+
+        Where both are of constants, two different ones have varied after all: calls of partial_fit
+        may bring one row each.
+        """
+        change = np.abs(other.offset - self.offset)
+        largest = np.maximum(np.abs(other.offset), np.abs(self.offset))
+        differ = ~(self.known | other.known) & (change > ROUNDING * largest)
+        offset = np.where(differ, (self.offset + other.offset) / 2, other.offset)
+        scale = np.where(differ, change / 2, other.scale)
+        offset = np.where(self.known, self.offset, offset)
+        scale = np.where(self.known, self.scale, scale)
+        return Scale(offset, scale, self.known | other.known | differ)
 
     def applied(self, y):
         return (y - self.offset) / self.scale

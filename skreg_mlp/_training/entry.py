@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+from scipy import sparse
 
 from skreg_mlp._objective.data import Data
 from skreg_mlp._training.settings import Settings, build_problem
@@ -70,7 +71,7 @@ class Entry:
 
     def read(self, rows: Rows) -> Rows:
         """Rows with the columns that the network reads."""
-        return rows if self.columns is None else rows._replace(X=rows.X[:, self.columns])
+        return rows if self.columns is None else rows._replace(X=columns_of(rows.X, self.columns))
 
     # -- the objective ----------------------------------------------------------------------------
     def targets(self, rows: Ints | None = None) -> Targets:
@@ -147,6 +148,11 @@ class Entry:
         weight = self.task.loss_weights(encoded, weight, self.X.dtype)
         X = X.astype(self.X.dtype, copy=False)
         return checked(Data(X, encoded.values, weight), "validation")
+
+
+def columns_of(X: Any, columns: Ints) -> Any:
+    """Some columns of X, dense ones in C order: batches are read row by row."""
+    return X[:, columns] if sparse.issparse(X) else np.take(X, columns, axis=1)
 
 
 def checked(data: Data, name: str) -> Data:

@@ -17,6 +17,7 @@ MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
 MAX_BATCH = 200  # rows a step along a path, of which many steps are small ones
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
 LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
+STRENGTH_SHARE = 0.1  # of alpha: what lbfgs may leave of a subgradient, for alpha to decide
 SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
 
 
@@ -62,8 +63,12 @@ class Walk:
 
     def penalties(self):
         """Those of the whole network at the present alpha."""
-        alphas = scaled(self.settings, self.alpha * self.settings.ratios, self.problem.data)
+        alphas = self.strength() * self.settings.ratios
         return self.settings.penalties(self.problem.network.shapes, alphas.tolist())
+
+    def strength(self):
+        """The present alpha, against the mean loss."""
+        return scaled(self.settings, self.alpha, self.problem.data).item()
 
     def follow(self, grid, *, certify, tasks, attributes):
         """Train at one alpha after another; yields each, and ends after the first empty network.
@@ -96,6 +101,7 @@ class Walk:
         """Bring `theta` to the present alpha; returns its certificate."""
         problem, penalties = self.problem, self.penalties()
         problem.penalize(penalties)
+        solver.tol = min(self.settings.tol, STRENGTH_SHARE * self.strength() or np.inf)
         solver.shrink(penalties)
         solver.train(penalties)
         solver.write(self.theta)
@@ -103,7 +109,7 @@ class Walk:
         if not (certify or refutable):
             return (0.0,) * 3
         certificate = problem.certificate(self.theta)
-        if refutable and certificate[2] > self.settings.tol:
+        if refutable and certificate[2] > solver.tol:
             # a weight outside the part wants to leave zero: the whole network again, from here
             solver.restart(problem, self.theta)
             solver.train(penalties)
@@ -173,7 +179,8 @@ class _Deterministic(_Steps):
 
     def train(self, penalties):
         self.penalize(penalties)
-        limits = {name: getattr(self.settings, name) for name in ("tol", "max_iter", "max_fun")}
+        settings = self.settings
+        limits = dict(tol=self.tol, max_iter=settings.max_iter, max_fun=settings.max_fun)
         if lbfgs.minimize(self.problem, self.theta, History(), **limits).interrupted:
             raise KeyboardInterrupt
         self.trained = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,8 +70,9 @@ def _labels(y: Array, classifier: bool) -> Ints:
     classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(y) > 1 and counts.min() < 2:
         raise ValueError(
-            "StabilitySelection splits every class into two halves, but the class "
-            f"{classes[counts.argmin()]!r} has 1 member: drop the class, or merge it with another."
+            "y needs 2 members of every class, one for each half of StabilitySelection, but the "
+            f"class {classes.tolist()[counts.argmin()]!r} has 1: drop the class, or merge it with "
+            "another."
         )
     return labels.ravel()
 
@@ -305,7 +307,18 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         work.selection_frequencies_ = np.mean(selected, axis=0)
         work.n_selected_ = float(np.sum(selected) / len(selected))
         self.__dict__ = work.__dict__
+        self._warn_if_empty(sum(not mask.any() for mask in selected), len(selected))
         return self
+
+    def _warn_if_empty(self, n_empty: int, n_halves: int) -> None:
+        if n_empty > 0.5 * n_halves:
+            warnings.warn(
+                f"{n_empty} of {n_halves} halves selected no feature at all: X does not tell y, or "
+                "the networks were not trained. Scale X, raise max_iter or learning_rate_init, or "
+                "lower tol or eps.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _check_shape(self, X: Any) -> None:
         n_samples, n_features = X.shape
