@@ -69,7 +69,7 @@ def _step(block, dtype):
     strength = None
     if grouped:
         inside = terms.groups >= 0
-        if len(np.unique(terms.groups[inside])) < inside.sum():
+        if np.bincount(terms.groups[inside]).max(initial=0) > 1:
             return None  # a group of several rows
         strength = np.where(inside, terms.strength[terms.groups], 0).astype(dtype)
 

@@ -31,9 +31,11 @@ class Scale(NamedTuple):
         n_outputs = y.shape[1]
         if not (loss.equivariant and scaled):
             return cls(np.zeros(n_outputs), np.ones(n_outputs), np.ones(n_outputs, dtype=bool))
-        offset = np.asarray(loss.null_scores(y, weight), dtype=np.float64)
-        spread = np.asarray(loss.spread(y, weight), dtype=np.float64)
-        known = spread > ROUNDING * np.abs(y).max(axis=0)
+        counted = y if weight is None else y[weight > 0]
+        varies = counted.max(axis=0) > counted.min(axis=0)  # the mean of equal numbers is rounded
+        offset = np.where(varies, loss.null_scores(y, weight), counted[0])
+        spread = np.where(varies, loss.spread(y, weight), 0.0)
+        known = spread > ROUNDING * np.abs(counted).max(axis=0)
         return cls(offset, np.where(known, spread, 1.0), known)
 
     def completed(self, other):

@@ -36,7 +36,10 @@ def new_trainer(
     """A trainer with a new optimizer's state, or with the one `kept` by the same solver."""
     rule = settings.update_rule(name)
     state = rule.init(theta)
-    if kept is not None and kept["solver"] == name:
+    fits = kept is not None and all(
+        np.shape(kept.get(key)) == np.shape(state[key]) for key in state
+    )
+    if kept is not None and kept["solver"] == name and fits:  # else of other columns: start anew
         for key in state:
             state[key] = kept[key].astype(theta.dtype) if np.ndim(kept[key]) else kept[key]
     batch = batch or settings.batch_rows(problem.n_rows)

@@ -84,6 +84,11 @@ def _halves(labels: Ints, rng: np.random.RandomState) -> tuple[Ints, Ints]:
     return order[::2], order[1::2]
 
 
+def _always_kept(estimator: Single) -> Any:
+    """Mask of the features of factor 0: they stay, even if a penalized layer above them is empty."""
+    return False if estimator.penalty_factor is None else np.equal(estimator.penalty_factor, 0)
+
+
 @with_callbacks
 def _first_within(
     estimator: Single, rows: ValidRows, max_features: int, alphas: int | Numbers, eps: float
@@ -100,7 +105,7 @@ def _first_within(
     # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
     for _ in follow(estimator, entry, walk, grid, certify=False):
         weights = entry.weights(walk.problem.network, walk.theta)
-        selected = selected_inputs(weights["coefs_"])
+        selected = selected_inputs(weights["coefs_"]) | _always_kept(estimator)
         walk.done = selected.sum() <= max_features
     if not walk.done:
         raise ValueError(
@@ -127,7 +132,7 @@ def _select(
             "leave the others out."
         )
     if max_features is None:
-        return estimator.fit(*part).selected_features_
+        return estimator.fit(*part).selected_features_ | _always_kept(estimator)
     return _first_within(estimator, part, max_features, alphas, eps)
 
 
