@@ -42,7 +42,7 @@ def own_methods(cls):
         name
         for name in dir(cls)
         if not name.startswith("_")
-        and getattr(getattr(cls, name, None), "__module__", "").startswith("skreg_mlp")
+        and str(getattr(getattr(cls, name, None), "__module__", "")).startswith("skreg_mlp")
     ]
 
 

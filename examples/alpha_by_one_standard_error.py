@@ -22,12 +22,12 @@ X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
 
 # %%
 # Three networks that differ in the rule and in what comes after it. With ``relaxed=True`` the
-# weights that the chosen alpha left are trained on without the penalty that chose them: l1 shrinks
-# what it keeps, and this takes the shrinkage back.
+# weights that the path left at the chosen alpha are trained once more without the penalty that
+# chose them: l1 shrinks what it keeps, and this takes the shrinkage back.
 settings = {
     "best alpha": dict(selection="min"),
     "one standard error": dict(selection="1se"),
-    "the same, then its support": dict(selection="1se", relaxed=True),
+    "the same, relaxed": dict(selection="1se", relaxed=True),
 }
 networks = {
     title: RegularizedMLPClassifierCV((30,), random_state=0, **setting).fit(X_train, y_train)

@@ -17,11 +17,13 @@ from skreg_mlp import RegularizedMLPRegressor, alpha_max
 
 # %%
 # A network without hidden layers is a linear model: here with two weights, for the body mass index
-# and the blood pressure of a patient. Columns and target are standardised, so the intercept is 0.
+# and the blood pressure of a patient. Columns and target are standardized, so the intercept is 0.
+# With ``target_scale=None`` the loss is that of y as it is, in whose unit the picture is drawn.
 data, target = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 X = StandardScaler().fit_transform(data[["bmi", "bp"]])
 y = (target.to_numpy() - target.mean()) / target.std()
 RATIO = 0.5  # of the elastic net
+SETTINGS = dict(l1_ratio=RATIO, target_scale=None, tol=1e-8)
 
 
 def loss(w):
@@ -37,13 +39,13 @@ PENALTIES = {
 
 
 def fitted_weights(penalty, alpha):
-    model = RegularizedMLPRegressor((), penalty=penalty, alpha=alpha, l1_ratio=RATIO, tol=1e-8)
+    model = RegularizedMLPRegressor((), penalty=penalty, alpha=alpha, **SETTINGS)
     return model.fit(X, y).coefs_[0][:, 0]
 
 
 # %%
 # For each penalty, fit a ladder of alphas up to the one that leaves nothing. (For l2 there is none:
-# its ladder goes ten times as far as that of l1.) A solution minimises loss + alpha penalty, so
+# its ladder goes ten times as far as that of l1.) A solution minimizes loss + alpha penalty, so
 # nothing in the ball of all weights of equal or smaller penalty has a lower loss: contour and ball
 # touch at the solution. To check that, walk around the ball and compare the least loss met there
 # with the loss of the fit, at the three points of each ladder that are drawn below. (It cannot be
@@ -65,7 +67,7 @@ def ball(penalty, w):
 best = np.linalg.lstsq(X, y, rcond=None)[0]
 ladders, drawn, balls = {}, {}, {}
 for penalty in PENALTIES:
-    top = alpha_max(RegularizedMLPRegressor((), penalty=penalty, l1_ratio=RATIO), X, y)
+    top = alpha_max(RegularizedMLPRegressor((), penalty=penalty, **SETTINGS), X, y)
     alphas = np.linspace(0, 10 * top if penalty == "l2" else top, 41)[1:]
     ladder = ladders[penalty] = np.array([fitted_weights(penalty, alpha) for alpha in alphas])
     nearest = [np.abs(ladder[:, 0] - share * best[0]).argmin() for share in (0.8, 0.4, 0.2)]
@@ -86,9 +88,9 @@ figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharey=True, layout="constr
 for ax, penalty in zip(axes, PENALTIES):
     ax.axhline(0, color="0.8", linewidth=1)
     ax.axvline(0, color="0.8", linewidth=1)
-    for w, edge, colour in zip(drawn[penalty], balls[penalty], ("#0072B2", "#009E73", "#E69F00")):
-        ax.plot(*edge.T, color=colour, linewidth=1.6)
-        level = dict(levels=[loss(w)], colors=[colour], linestyles="--")
+    for w, edge, color in zip(drawn[penalty], balls[penalty], ("#0072B2", "#009E73", "#E69F00")):
+        ax.plot(*edge.T, color=color, linewidth=1.6)
+        level = dict(levels=[loss(w)], colors=[color], linestyles="--")
         ax.contour(grid[..., 0], grid[..., 1], loss(grid), **level)
     ax.plot(*ladders[penalty].T, "k.-", markersize=4, linewidth=1, label="fits, alpha rising")
     ax.plot(*drawn[penalty].T, "ko", markersize=6)

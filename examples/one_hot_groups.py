@@ -18,12 +18,12 @@ from skreg_mlp import RegularizedMLPRegressorCV, one_hot_groups
 
 # %%
 # Prices of flats, made up: they depend on the district, on the area, and on the age by a bend. The
-# agency, the colour of the door and the floor do not matter.
+# agency, the color of the door and the floor do not matter.
 rng = np.random.default_rng(0)
 n_rows = 400
 flats = pd.DataFrame(
     {
-        "district": rng.choice(["centre", "harbour", "hills", "north", "west"], n_rows),
+        "district": rng.choice(["center", "harbor", "hills", "north", "west"], n_rows),
         "agency": rng.choice(["A", "B", "C", "D", "E", "F", "G", "H"], n_rows),
         "door": rng.choice(["black", "blue", "green", "red"], n_rows),
         "area": rng.gamma(8, 10, n_rows),
@@ -32,12 +32,11 @@ flats = pd.DataFrame(
     }
 )
 worth = flats["district"].map(
-    {"centre": 1.5, "harbour": 0.8, "hills": 0.5, "north": -0.7, "west": -1}
+    {"center": 1.5, "harbor": 0.8, "hills": 0.5, "north": -0.7, "west": -1}
 )
 price = (
     0.02 * flats["area"] + 0.0006 * (flats["age"] - 50) ** 2 + worth + rng.normal(0, 0.5, n_rows)
 )
-price = (price - price.mean()) / price.std()
 
 # %%
 # The encoding. `one_hot_groups` gives a label to each of its columns: one for all the columns that
@@ -65,12 +64,12 @@ for title, network in networks.items():
         print(f"  {name:<9} {mask.sum()} of {mask.size} columns kept")
 
 # %%
-# The norm of the weights that leave each column, in the colour of its category.
+# The norm of the weights that leave each column, in the color of its category.
 figure, axes = plt.subplots(2, 1, figsize=(9, 6.5), sharex=True, layout="constrained")
-colours = {name: f"C{k}" for k, name in enumerate(dict.fromkeys(origin))}
+colors = {name: f"C{k}" for k, name in enumerate(dict.fromkeys(origin))}
 for ax, (title, network) in zip(axes, networks.items()):
     sizes = network.feature_importances_
-    ax.bar(X.columns, sizes, color=[colours[name] for name in origin])
+    ax.bar(X.columns, sizes, color=[colors[name] for name in origin])
     ax.plot(np.flatnonzero(sizes == 0), np.zeros(np.sum(sizes == 0)), "kx")
     ax.set(title=f"Groups: {title} (crosses: exactly zero)", ylabel="Norm of weights")
 axes[1].set_xticks(range(X.shape[1]), [name.split("__")[1] for name in X.columns], rotation=90)

@@ -53,13 +53,13 @@ for penalty, network in networks.items():
 # whole rows, that is features, and leaves the rows it keeps dense; the columns that are empty are
 # the hidden units whose outgoing weights, rows of the next matrix, it zeroed.
 sizes = {penalty: np.abs(network.coefs_[0]) for penalty, network in networks.items()}
-colours = LogNorm(1e-3, max(size.max() for size in sizes.values()))
+colors = LogNorm(1e-3, max(size.max() for size in sizes.values()))
 figure, axes = plt.subplots(1, 4, figsize=(12, 4.2), sharey=True, layout="constrained")
 for ax, (penalty, size) in zip(axes, sizes.items()):
     rows = np.argsort(-np.linalg.norm(size, axis=1))
     columns = np.argsort(-np.linalg.norm(size, axis=0))
     size = np.ma.masked_equal(size[np.ix_(rows, columns)], 0)
-    image = ax.imshow(size, norm=colours, cmap="viridis_r", aspect="auto")
+    image = ax.imshow(size, norm=colors, cmap="viridis_r", aspect="auto")
     ax.set(title=f"{penalty}: {size.count()} of {size.size}", xlabel="Hidden unit, sorted")
 axes[0].set_ylabel("Feature, sorted")
 figure.colorbar(image, ax=axes, label="|weight| (white: exactly zero)", extend="min")

@@ -17,8 +17,8 @@ from skreg_mlp import RegularizedMLPRegressor
 
 # %%
 # A linear model with many features: measurements of patients, their squares and their products.
-# Both methods minimise the same F(w) = 1/2 mean (y - X w)^2 + ALPHA sum abs(w). The columns and y
-# are centred, so no intercept is needed.
+# Both methods minimize the same F(w) = 1/2 mean (y - X w)^2 + ALPHA sum abs(w). The columns and y
+# are standardized, so no intercept is needed, and F is the objective that the package states.
 features = make_pipeline(
     StandardScaler(), PolynomialFeatures(2, include_bias=False), StandardScaler()
 )
@@ -71,15 +71,15 @@ for name, path in (("subgradient", subgradient), ("proximal", proximal)):
 # A threshold could make some, but which one? Wherever it is put, it changes the function.
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
 steps = np.arange(1, N_STEPS + 1)
-for name, path, colour in (
+for name, path, color in (
     ("subgradient", subgradient, "#D55E00"),
     ("proximal", proximal, "#0072B2"),
 ):
     path = np.array(path)
-    axes[0].plot(steps, (path == 0).sum(axis=1), color=colour, label=name)
-    axes[1].plot(steps, np.abs(path).min(axis=1), color=colour, linewidth=1)
+    axes[0].plot(steps, (path == 0).sum(axis=1), color=color, label=name)
+    axes[1].plot(steps, np.abs(path).min(axis=1), color=color, linewidth=1)
     gap = [objective(w) - exact.objective_ for w in path]
-    axes[2].plot(steps, np.maximum(gap, 1e-16), color=colour)
+    axes[2].plot(steps, np.maximum(gap, 1e-16), color=color)
 axes[0].axhline(
     exact.n_features_in_ - exact.n_nonzero_, color="black", linestyle="--", label="minimum"
 )

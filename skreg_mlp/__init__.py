@@ -12,7 +12,8 @@ from skreg_mlp._plotting import (
     NetworkDisplay,
     RegularizationPathDisplay,
 )
-from skreg_mlp._versions import __version__, show_versions
+from skreg_mlp._versions import __version__ as __version__
+from skreg_mlp._versions import show_versions
 from skreg_mlp.selection import StabilitySelection, one_hot_groups
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "RegularizedMLPRegressor",
     "RegularizedMLPRegressorCV",
     "StabilitySelection",
-    "__version__",
     "alpha_max",
     "one_hot_groups",
     "regularization_path",

@@ -29,10 +29,12 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
     Parameters
     ----------
     hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is penalised logistic regression.
+        Units of each hidden layer; ``()`` is penalized logistic regression.
 
     alphas : int or array-like of shape (n_alphas,), default=50
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
+        `regularization_path` takes 100: scores change slowly from one alpha to the next, and every
+        fold follows them.
 
     eps : float, default=1e-3
         First alpha of that grid, as in `regularization_path`.
@@ -58,13 +60,15 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
         unless in a `joblib.parallel_config` context, -1 all processors.
 
     activation, penalty, l1_ratio, feature_groups, penalty_factor : as in RegularizedMLPClassifier
-        The default penalty is "l1".
+        The default penalty is "l1", where the estimators of one alpha have scikit-learn's "l2": a
+        path ends with an empty network, and under l2 no weight becomes zero.
 
     alpha_scaling, class_weight : as in RegularizedMLPClassifier
 
     solver, batch_size, learning_rate_init : as in RegularizedMLPClassifier
-        The default of learning_rate_init is 1e-2. At each alpha of a path the rate falls to a
-        tenth, in the end at the chosen one to zero.
+        The default of learning_rate_init is 1e-2, where the estimators of one alpha have 1e-3: the
+        epochs are spread over a whole path, so that each alpha gets few. At each alpha of a path
+        the rate falls to a tenth, in the end at the chosen one to zero.
 
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPClassifier
 
@@ -210,12 +214,14 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
     Parameters
     ----------
     hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is the penalised linear model.
+        Units of each hidden layer; ``()`` is the penalized linear model.
 
     loss, quantile, huber_delta, target_scale : as in RegularizedMLPRegressor
 
     alphas : int or array-like of shape (n_alphas,), default=50
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
+        `regularization_path` takes 100: scores change slowly from one alpha to the next, and every
+        fold follows them.
 
     eps : float, default=1e-3
         First alpha of that grid, as in `regularization_path`.
@@ -241,13 +247,15 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
         unless in a `joblib.parallel_config` context, -1 all processors.
 
     activation, penalty, l1_ratio, feature_groups, penalty_factor : as in RegularizedMLPRegressor
-        The default penalty is "l1".
+        The default penalty is "l1", where the estimators of one alpha have scikit-learn's "l2": a
+        path ends with an empty network, and under l2 no weight becomes zero.
 
     alpha_scaling : as in RegularizedMLPRegressor
 
     solver, batch_size, learning_rate_init : as in RegularizedMLPRegressor
-        The default of learning_rate_init is 1e-2. At each alpha of a path the rate falls to a
-        tenth, in the end at the chosen one to zero.
+        The default of learning_rate_init is 1e-2, where the estimators of one alpha have 1e-3: the
+        epochs are spread over a whole path, so that each alpha gets few. At each alpha of a path
+        the rate falls to a tenth, in the end at the chosen one to zero.
 
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
 

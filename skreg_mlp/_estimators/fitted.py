@@ -192,7 +192,7 @@ class FittedNetwork(BaseEstimator):
         >>> from sklearn.datasets import make_regression
         >>> from skreg_mlp import RegularizedMLPRegressor
         >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
-        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y)
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=0.2).fit(X, y)
         >>> mlp.coefs_[0].shape, mlp.prune().coefs_[0].shape
         ((20, 1), (2, 1))
         >>> bool(abs(mlp.prune().predict(X) - mlp.predict(X)).max() < 1e-9)
@@ -213,7 +213,7 @@ class FittedNetwork(BaseEstimator):
         Returns
         -------
         object
-            New fitted estimator; this one is left as it is. The optimiser's state, which only
+            New fitted estimator; this one is left as it is. The optimizer's state, which only
             further training would read, is left behind; training makes the weights dense.
 
         Raises
@@ -226,7 +226,7 @@ class FittedNetwork(BaseEstimator):
         >>> from sklearn.datasets import make_regression
         >>> from skreg_mlp import RegularizedMLPRegressor
         >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
-        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y).to_sparse()
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=0.2).fit(X, y).to_sparse()
         >>> mlp.coefs_[0].nnz, mlp.to_dense().coefs_[0].size
         (2, 20)
         """
@@ -251,7 +251,7 @@ class FittedNetwork(BaseEstimator):
         >>> from sklearn.datasets import make_regression
         >>> from skreg_mlp import RegularizedMLPRegressor
         >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
-        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=20.0).fit(X, y)
+        >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=0.2).fit(X, y)
         >>> type(mlp.to_sparse().to_dense().coefs_[0]).__name__
         'ndarray'
         """
@@ -259,7 +259,7 @@ class FittedNetwork(BaseEstimator):
         return self._holding([dense(W) for W in self.coefs_], self.intercepts_)
 
     def _holding(self, coefs: list[Weights], intercepts: list[Floats]) -> Self:
-        """Deep copy with other weights, without the state of the optimiser and without a path."""
+        """Deep copy with other weights, without the state of the optimizer and without a path."""
         other = copy.copy(self)
         other.coefs_, other.intercepts_ = coefs, intercepts
         for name in ("_optimizer", "_generator", "path_"):

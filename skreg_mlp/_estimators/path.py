@@ -1,4 +1,4 @@
-"""The regularisation path: one network followed from dense to empty while alpha rises."""
+"""The regularization path: one network followed from dense to empty while alpha rises."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
     intercepts : list of list of ndarray
         Intercepts of each network.
     objective, loss, stationarity : ndarray of shape (n_alphas,)
-        Penalised and plain mean training loss, and the largest entry of the least-norm subgradient.
+        Penalized and plain mean training loss, and the largest entry of the least-norm subgradient.
     n_nonzero : ndarray of shape (n_alphas,)
         Number of non-zero weights.
     selected_features : ndarray of bool of shape (n_alphas, n_features)
@@ -268,7 +268,9 @@ def regularization_path(
     X : array-like or CSR matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     alphas : int or array-like of shape (n_alphas,), default=100
-        How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
+        How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves. The CV
+        estimators take 50: scores change slowly from one alpha to the next, while a path is to show
+        at which alpha a feature leaves.
     eps : float, default=1e-3
         First alpha of that grid, as a share of the `alpha_max` of the convex penalty with the same
         slope at zero (which, for all but the concave penalties, is `alpha_max`).
@@ -309,7 +311,7 @@ def regularization_path(
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skreg_mlp import RegularizedMLPRegressor, regularization_path
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> X, y = StandardScaler().fit_transform(X), (y - y.mean()) / y.std()
+    >>> X = StandardScaler().fit_transform(X)
     >>> mlp = RegularizedMLPRegressor(
     ...     (10,), penalty="group_log_sum", learning_rate_init=0.01, random_state=0
     ... )
@@ -368,7 +370,7 @@ def alpha_max(
     TypeError
         `estimator` is of another class.
     ValueError
-        A parameter or the data is outside its range, a layer is unpenalised, or the penalty is one
+        A parameter or the data is outside its range, a layer is unpenalized, or the penalty is one
         of your own without ``least_cost``.
 
     References
@@ -383,7 +385,7 @@ def alpha_max(
     >>> X, y = load_diabetes(return_X_y=True, scaled=True)
     >>> alpha = alpha_max(RegularizedMLPRegressor((), penalty="l1"), X, y)
     >>> round(alpha, 4)
-    2.148
+    0.0279
     >>> RegularizedMLPRegressor((), penalty="l1", alpha=alpha).fit(X, y).n_nonzero_
     0
     """

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
     """Multi-layer perceptron classifier with sparse penalties and a certificate.
 
-    It minimises::
+    It minimizes::
 
         sum_i s_i loss(y_i, f(x_i)) / sum_i s_i + sum_l alpha_l penalty(W_l)
 
     with s the sample weights times the class weights, log-loss of a softmax output (one logistic
     output for two classes, the sum of the binary losses for multilabel y), and intercepts free of
-    penalty. Zeros are exact; every solver minimises this objective, whatever the batch size.
+    penalty. Zeros are exact; every solver minimizes this objective, whatever the batch size.
 
     Parameters
     ----------
     hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is penalised logistic regression.
+        Units of each hidden layer; ``()`` is penalized logistic regression.
 
     activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
             "gelu"}, default="relu"
@@ -76,7 +76,7 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         weights. Not for multilabel y.
 
     solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
-        All minimise the same objective. "lbfgs" is full-batch and deterministic, and stops when
+        All minimize the same objective. "lbfgs" is full-batch and deterministic, and stops when
         ``stationarity_`` is at most `tol`. "adam" and "sgd" take proximal steps on mini-batches.
         "auto" is "lbfgs" without hidden layers, where the problem is convex, unless
         `early_stopping` is set; otherwise "adam".
@@ -359,17 +359,17 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
 class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     """Multi-layer perceptron regressor with sparse penalties and a certificate.
 
-    It minimises::
+    It minimizes::
 
         sum_i s_i loss(y_i, f(x_i)) / sum_i s_i + sum_l alpha_l penalty(W_l)
 
     with s the sample weights, losses summed over outputs, and intercepts free of penalty. Zeros are
-    exact; every solver minimises this objective, whatever the batch size.
+    exact; every solver minimizes this objective, whatever the batch size.
 
     Parameters
     ----------
     hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is the penalised (generalised) linear model.
+        Units of each hidden layer; ``()`` is the penalized (generalized) linear model.
 
     loss : {"squared_error", "huber", "poisson", "gamma", "quantile"}, default="squared_error"
         Half the squared error; Huber's loss; half the deviance with log link for counts (y >= 0) or
@@ -384,10 +384,10 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
 
     target_scale : {"std", None}, default="std"
         Unit in which the loss is stated, for "squared_error", "huber" and "quantile": it is that of
-        (y - target_offset_) / target_scale_, so that `alpha`, `tol` and `learning_rate_init` mean
-        the same in any unit of y. "std" is the standard deviation of each output (for "huber" and
-        "quantile" the interquartile range / 1.349, or that deviation where it is zero); with None
-        the loss is that of y itself, ``target_scale_`` is 1 and ``target_offset_`` 0.
+        ``(y - target_offset_) / target_scale_``, so that `alpha`, `tol` and `learning_rate_init`
+        mean the same in any unit of y. "std" is the standard deviation of each output (for "huber"
+        and "quantile" the interquartile range / 1.349, or that deviation where it is zero); with
+        None the loss is that of y itself, ``target_scale_`` is 1 and ``target_offset_`` 0.
 
     activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "softplus", "silu", \
             "gelu"}, default="relu"
@@ -426,7 +426,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         number of rows, or against the sum of the losses.
 
     solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
-        All minimise the same objective. "lbfgs" is full-batch and deterministic, and stops when
+        All minimize the same objective. "lbfgs" is full-batch and deterministic, and stops when
         ``stationarity_`` is at most `tol`. "adam" and "sgd" take proximal steps on mini-batches.
         "auto" is "lbfgs" without hidden layers, where the problem is convex, unless
         `early_stopping` is set; otherwise "adam".
@@ -583,7 +583,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     >>> model = make_pipeline(
     ...     StandardScaler(),
     ...     RegularizedMLPRegressor(
-    ...         (10,), activation="tanh", penalty="group_l1", alpha=2.0, solver="lbfgs",
+    ...         (10,), activation="tanh", penalty="group_l1", alpha=0.02, solver="lbfgs",
     ...         max_iter=2000, tol=1e-3, random_state=0,
     ...     ),
     ... ).fit(X, y)

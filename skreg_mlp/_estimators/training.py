@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 LOSS_CURVE_CALLS = 1000  # calls of partial_fit whose losses are kept
+ROUNDING = 1e3  # units in the last place of a gradient of size 1
 DIVERGED = 10.0  # times the loss of a constant prediction: no fit that went well ends there
 
 
@@ -190,7 +191,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        """Minimise the penalised loss on the training data.
+        """Minimize the penalized loss on the training data.
 
         Parameters
         ----------
@@ -442,7 +443,8 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
 
     # -- messages -------------------------------------------------------------------------------
     def _warn_if_untrained(self) -> None:
-        if not self.warm_start:
+        """Say so where `tol` let the start pass; where the penalty did, only rounding is left."""
+        if self.stationarity_ > ROUNDING * np.finfo(self.coefs_[0].dtype).eps:
             warnings.warn(
                 f"The start already has stationarity_={self.stationarity_:.2g}, within tol="
                 f"{self.tol:g}: nothing was trained. Lower tol, or scale X.",
@@ -460,7 +462,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
             stacklevel=3,
         )
         warn_if_diverged(self, targets, stacklevel=3)
-        if self.solver_ == "lbfgs" and not self.n_iter_ and self.stationarity_ > 0:
+        if self.solver_ == "lbfgs" and not self.n_iter_ and not self.warm_start:
             self._warn_if_untrained()
         expected = history.stop_early or history.stopped
         if self.stationarity_ > result.tolerance and not expected:

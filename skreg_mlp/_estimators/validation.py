@@ -304,7 +304,7 @@ def warn_if_unscaled(X):
     """Warn where the columns of `X` have scales so different that one alpha cannot fit all.
 
     Both the standard deviation and the largest magnitude must differ by SCALE_RATIO: a rare
-    one-hot column has a small deviation but the magnitude of its peers, and standardised, the
+    one-hot column has a small deviation but the magnitude of its peers, and standardized, the
     reverse.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # a column may be beyond all scales

@@ -6,7 +6,7 @@ Every loss is a frozen object with
   its gradient with respect to ``raw`` written into ``delta``. ``raw`` and ``delta`` have shape
   (n_rows, n_outputs); ``weight`` is a number or an array of shape (n_rows,), already divided by
   whatever makes the sum a mean.
-* ``null_scores(y, weight)``: the constant scores that minimise (nearly, for huber) the loss, shape
+* ``null_scores(y, weight)``: the constant scores that minimize (nearly, for huber) the loss, shape
   (n_outputs,): where the intercepts of the last layer start.
 
 and, for regression,

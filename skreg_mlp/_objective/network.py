@@ -1,4 +1,4 @@
-"""The network as a function of one flat vector: layout, initialisation, forward, backpropagation.
+"""The network as a function of one flat vector: layout, initialization, forward, backpropagation.
 
 theta = [W_1, ..., W_D, b_1, ..., b_D], each W_l in C order with shape (fan_in, fan_out). The
 layers are views of theta, so a solver moves every weight with one vector operation, and gradients

@@ -36,7 +36,7 @@ class Problem:
         self.penalize(penalties)
 
     def penalize(self, penalties):
-        """Penalise each layer by one of `penalties`, bound to its matrix; None for not at all."""
+        """Penalize each layer by one of `penalties`, bound to its matrix; None for not at all."""
         self.penalties = Penalties(self.network, penalties)
 
     # -- a part of the network ------------------------------------------------------------------

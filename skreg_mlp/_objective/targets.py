@@ -27,7 +27,7 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, loss, y, weight, *, scaled=True):
-        """The offset that minimises the loss and the spread about it; 0 and 1 if not `scaled`."""
+        """The offset that minimizes the loss and the spread about it; 0 and 1 if not `scaled`."""
         n_outputs = y.shape[1]
         if not (loss.equivariant and scaled):
             return cls(np.zeros(n_outputs), np.ones(n_outputs), np.ones(n_outputs, dtype=bool))

@@ -1,4 +1,4 @@
-"""Full-batch minimisation of loss + weighted l1, l2 and group terms, by L-BFGS-B throughout.
+"""Full-batch minimization of loss + weighted l1, l2 and group terms, by L-BFGS-B throughout.
 
 Two smooth problems with bounds stand in for the kinked one, in turn:
 
@@ -6,7 +6,7 @@ Two smooth problems with bounds stand in for the kinked one, in turn:
   and its zeros active bounds. Gating group g by s_g turns strength_g norm2(w_g) into
   strength_g / 2 (s_g^2 + norm2(u_g)^2 + norm2(v_g)^2), whose minimum over all such factorisations
   it is. Any weight may leave or reach zero.
-* `Restricted`: the objective itself on the support, where it is smooth, each l1-penalised weight
+* `Restricted`: the objective itself on the support, where it is smooth, each l1-penalized weight
   held to its sign.
 
 In the first, concave penalties are replaced by their majorant at the start.
@@ -34,6 +34,10 @@ COLLAPSED = 1e-3  # of its norm at the start: a group that small wants to be dro
 
 class _Stop(Exception):
     """The budget is used up, or the history asks to stop."""
+
+
+class _Escaping(Exception):
+    """Carries the StopIteration of a user's function, which scipy would take for its own."""
 
 
 class _EndOfStage(Exception):
@@ -128,7 +132,10 @@ class Objective:
 
     def _record(self, loss):
         theta = self.theta.astype(self._narrow.dtype)
-        self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
+        try:
+            self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
+        except StopIteration as error:
+            raise _Escaping from error
         if self.history.exhausted:
             raise _Stop
         if self.history.stopped:  # end as at max_iter, with the exact zeros that a stage leaves
@@ -137,7 +144,7 @@ class Objective:
 
 
 class Lifted:
-    """Minimise over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
+    """Minimize over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
 
     def __init__(self, terms, theta, active):
         self.support = active
@@ -211,7 +218,7 @@ class Lifted:
 
 
 class Restricted:
-    """Minimise the objective over the weights `support`, those under l1 held to their sign."""
+    """Minimize the objective over the weights `support`, those under l1 held to their sign."""
 
     def __init__(self, terms, theta, support):
         self.support = support
@@ -223,10 +230,10 @@ class Restricted:
         group = terms.groups[support]
         self._grouped, self._strength = group >= 0, terms.strength
         self._group = group[self._grouped]
-        self.bounds = optimize.Bounds(
-            np.where(signed & (self.start > 0), 0, -np.inf),
-            np.where(signed & (self.start < 0), 0, np.inf),
-        )
+        self.bounds = None  # scipy loops over bounds in Python
+        if signed.any():
+            lower = np.where(signed & (self.start > 0), 0, -np.inf)
+            self.bounds = optimize.Bounds(lower, np.where(signed & (self.start < 0), 0, np.inf))
 
     def theta(self, x):
         theta = np.zeros(self._n)
@@ -362,7 +369,7 @@ class _Rounds:
             self.polish(~dwarfed & self.movable)
 
     def lift(self, theta, gradient, residual, movable):
-        """Minimise over the weights that are not zero and the zeros that must not stay."""
+        """Minimize over the weights that are not zero and the zeros that must not stay."""
         objective, terms = self.objective, self.terms
         # only the groups at zero that must leave it: gates at zero would hold them there
         held = (terms.groups >= 0) & (theta == 0)
@@ -381,7 +388,7 @@ class _Rounds:
         self.step /= 2
 
     def polish(self, movable):
-        """Minimise over the support, where the objective is smooth."""
+        """Minimize over the support, where the objective is smooth."""
         objective, theta = self.objective, self.objective.theta
         max_iter = np.inf if self.free.all() else POLISH_ITER
         concave = self.problem.penalties.concave
@@ -391,7 +398,7 @@ class _Rounds:
 
 
 def minimize(problem, theta, history, *, tol, max_iter, max_fun):
-    """Minimise until the least-norm subgradient is at most `tol` in every entry."""
+    """Minimize until the least-norm subgradient is at most `tol` in every entry."""
     objective = Objective(problem, history, theta, max_iter, max_fun)
     result = Result(theta, 0, "", tolerance=tol)
     try:
@@ -405,6 +412,8 @@ def minimize(problem, theta, history, *, tol, max_iter, max_fun):
     except _Stop:
         result.message = f"max_iter={max_iter} or max_fun={max_fun} reached"
         result.remedy = "raise max_iter and max_fun, raise tol, or scale the data."
+    except _Escaping as error:
+        raise error.__cause__ from None
     except KeyboardInterrupt:
         result.interrupted = True
     if history.best is not None:

@@ -155,7 +155,7 @@ class Schedule:
 
 
 class Trainer:
-    """What an epoch changes: theta and the optimiser's state, both in place."""
+    """What an epoch changes: theta and the optimizer's state, both in place."""
 
     def __init__(self, problem, theta, rule, state, batch_size):
         self.problem, self.theta, self.rule, self.state = problem, theta, rule, state

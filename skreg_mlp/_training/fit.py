@@ -36,14 +36,16 @@ def new_trainer(
     """A trainer with a new optimizer's state, or with the one `kept` by the same solver."""
     rule = settings.update_rule(name)
     state = rule.init(theta)
-    fits = kept is not None and all(
-        np.shape(kept.get(key)) == np.shape(state[key]) for key in state
-    )
-    if kept is not None and kept["solver"] == name and fits:  # else of other columns: start anew
+    if kept is not None and kept["solver"] == name and _same_shapes(kept, state):
         for key in state:
             state[key] = kept[key].astype(theta.dtype) if np.ndim(kept[key]) else kept[key]
     batch = batch or settings.batch_rows(problem.n_rows)
     return stochastic.Trainer(problem, theta, rule, state, batch)
+
+
+def _same_shapes(kept: dict[str, Any], state: dict[str, Any]) -> bool:
+    """Whether the state kept is of the same columns; of others it says nothing."""
+    return all(np.shape(kept[key]) == np.shape(state[key]) for key in state)
 
 
 def minimize(

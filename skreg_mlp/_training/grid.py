@@ -86,7 +86,9 @@ def _scores_of(problem: Problem, kept: Ints, start: Floats) -> Floats:
     """Scores of the linear model of the columns `kept`, without a penalty."""
     part = problem.part([kept, np.arange(len(start))])
     theta = part.network.pack([np.zeros((len(kept), len(start)))], [start])
-    lbfgs.minimize(part, theta, History(), tol=KEPT_TOL, max_iter=10000, max_fun=10000)
+    limits = dict(tol=KEPT_TOL, max_iter=10000, max_fun=10000)
+    if lbfgs.minimize(part, theta, History(), **limits).interrupted:
+        raise KeyboardInterrupt
     (W,), (b,) = part.network.coefs(theta), part.network.biases(theta)
     X = part.data.rows(np.arange(part.n_rows), part.n_rows)[0]
     return np.asarray(X @ W + b)
@@ -96,14 +98,14 @@ def _reach(problem: Problem, delta: Floats) -> Floats:
     """For each column j the largest over outputs c of sum_i abs(x_ij - mean_j) abs(delta_ic)."""
     X, weight = problem.data.X, problem.data.sample_weight
     batches = list(gen_batches(X.shape[0], BLOCK_ROWS))
-    centre: Any = 0.0
-    if not sparse.issparse(X):  # a centred CSR matrix would be dense
+    center: Any = 0.0
+    if not sparse.issparse(X):  # a centered CSR matrix would be dense
         share = np.full(len(X), 1.0) if weight is None else weight.astype(np.float64)
         share /= share.sum()
-        centre = sum(share[rows] @ X[rows] for rows in batches).astype(X.dtype)
+        center = sum(share[rows] @ X[rows] for rows in batches).astype(X.dtype)
     total: Any = 0.0
     for rows in batches:
-        block = X[rows] if sparse.issparse(X) else X[rows] - centre
+        block = X[rows] if sparse.issparse(X) else X[rows] - center
         total = total + abs(block).T @ np.abs(delta[rows])
     return np.max(np.asarray(total), axis=1)
 

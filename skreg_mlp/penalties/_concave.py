@@ -23,7 +23,7 @@ SCALE_OF_LOG_SUM = 0.1  # of a layer's typical weight at the start: the default 
 class ConcavePenalty(OfWeights):
     """Sum over all weights of rho(abs(w)), rho increasing and concave with slope alpha at zero.
 
-    Solvers never see it: they minimise its majorant, a weighted lasso that touches it at the
+    Solvers never see it: they minimize its majorant, a weighted lasso that touches it at the
     current weights, and renew that majorant as they go. This is local linear approximation (Zou
     and Li, 2008). Each majorant is convex, so no step is too long for it in any metric, and the
     objective never rises from one to the next. A subclass gives ``height`` and ``slope``.

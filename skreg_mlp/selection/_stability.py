@@ -85,7 +85,7 @@ def _halves(labels: Ints, rng: np.random.RandomState) -> tuple[Ints, Ints]:
 
 
 def _always_kept(estimator: Single) -> Any:
-    """Mask of the features of factor 0: they stay, even if a penalized layer above them is empty."""
+    """Mask of the features of factor 0: they stay, even if a layer above them is empty."""
     return False if estimator.penalty_factor is None else np.equal(estimator.penalty_factor, 0)
 
 
@@ -318,9 +318,9 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     def _warn_if_empty(self, n_empty: int, n_halves: int) -> None:
         if n_empty > 0.5 * n_halves:
             warnings.warn(
-                f"{n_empty} of {n_halves} halves selected no feature at all: X does not tell y, or "
-                "the networks were not trained. Scale X, raise max_iter or learning_rate_init, or "
-                "lower tol or eps.",
+                f"{n_empty} of {n_halves} halves selected no feature at all: X does not tell y, "
+                "the grid has too few alphas, or the networks were not trained. Scale X, raise "
+                "alphas, max_iter or learning_rate_init, or lower tol or eps.",
                 UserWarning,
                 stacklevel=3,
             )
