@@ -59,6 +59,13 @@ class Step(NamedTuple):
         return self._replace(n_columns=self.n_columns + other.n_columns)
 
 
+def _of_rows(terms):
+    """Strength of the group of each row, 0 for a row in none."""
+    strength, inside = np.zeros(len(terms.groups)), terms.groups >= 0
+    strength[inside] = terms.strength[terms.groups[inside]]
+    return strength
+
+
 def _step(block, dtype):
     """A block as the compiled steps read it, or None where its terms are not those of rows."""
     (n_rows, n_columns), penalty = block.shape, block.penalty
@@ -71,7 +78,7 @@ def _step(block, dtype):
         inside = terms.groups >= 0
         if np.bincount(terms.groups[inside]).max(initial=0) > 1:
             return None  # a group of several rows
-        strength = np.where(inside, terms.strength[terms.groups], 0).astype(dtype)
+        strength = _of_rows(terms).astype(dtype)
 
     def flat(values):
         if np.ndim(values) == 0:
@@ -168,7 +175,7 @@ class Penalties:
             block.view(l1)[...] = terms.l1
             block.view(l2)[...] = terms.l2
             if terms.groups is not None:
-                acts = (terms.groups >= 0) & (terms.strength[terms.groups] > 0)
+                acts = _of_rows(terms) > 0
                 numbers = terms.groups + sum(map(len, strengths))
                 block.view(group)[...] = np.where(acts, numbers, -1)[:, None]
                 strengths.append(terms.strength)
