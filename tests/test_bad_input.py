@@ -405,7 +405,7 @@ def test_nonfinite_values(cls, solver, value):
 def test_values_whose_products_overflow(cls, method, dtype, factor):
     kwargs = first_call(cls, method)
     for container in (np.asarray, sparse.csr_array):
-        with pytest.raises(ValueError, match=r"X has values up to 3\.\d*e\+.*Scale X first"):
+        with pytest.raises(ValueError, match=r"X has values up to \d\.\d*e\+.*Scale X first"):
             getattr(make(cls), method)(container((X * factor).astype(dtype)), target(cls), **kwargs)
 
 
@@ -417,7 +417,7 @@ def test_targets_whose_squares_overflow(solver, dtype, factor):
 
 
 def test_divergence_names_the_cause_and_the_scaler():
-    with pytest.raises(ValueError, match=r"X is 3\.\d+e\+05.*StandardScaler.*learning_rate_init"):
+    with pytest.raises(ValueError, match=r"X is \d\.\d+e\+05.*StandardScaler.*learning_rate_init"):
         make(solver="sgd", max_iter=100).fit(X * 1e5, SCORES)
     with pytest.raises(ValueError, match="StandardScaler"):
         for _ in range(100):

@@ -283,7 +283,7 @@ def test_containers(form, tmp_path):
     )  # fmt: skip
     for other in others:
         assert_allclose(est.predict(other), expected, rtol=1e-12)
-    assert_allclose(est.predict(X.astype(np.float32)), expected, rtol=1e-4)
+    assert_allclose(est.predict(X.astype(np.float32)), expected, rtol=1e-4, atol=1e-5)
     assert_allclose(named.predict(pd.DataFrame(X, columns=names)), expected, rtol=1e-12)
     assert_array_equal(named.feature_names_in_, names)
     with pytest.raises(ValueError, match="feature names should match"):

@@ -392,6 +392,23 @@ def test_what_is_restricted_shares_one_step(cut, name):
             assert len(np.unique(squares[groups[cut[0]] == g])) == 1
 
 
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("penalty", [OwnGroups(), OwnGroupsOwnSteps(), GroupL1()], ids=repr)
+def test_prox_of_groups_with_a_step_for_each_weight(penalty, columns):
+    """Of one column too, where a step for each weight looks like a step for each row."""
+    rng = np.random.default_rng(0)
+    V, step = rng.normal(size=(6, columns)), rng.uniform(0.1, 2.0, (6, columns))
+    W = penalty.on(0.3, V.shape, GROUPS).prox(V, step)
+    for g in range(3):
+        rows = GROUPS == g
+        strength, pull = 0.3 * np.sqrt(rows.sum() * columns), (V[rows] - W[rows]) / step[rows]
+        if W[rows].any():
+            assert_allclose(pull, strength * W[rows] / np.linalg.norm(W[rows]), atol=1e-12)
+        else:
+            assert np.linalg.norm(pull) <= strength
+    assert W.any()
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_an_unbound_penalty_says_so(name):
     penalty = EVERY[name]

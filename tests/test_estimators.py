@@ -94,7 +94,7 @@ def test_predictions(kind, solver, hidden):
         assert_allclose(probabilities.sum(axis=1), 1)
         assert_array_equal(model.classes_, np.unique(y))
         assert_array_equal(prediction, model.classes_[probabilities.argmax(axis=1)])
-    assert model.score(X, y) > 0.6
+    assert model.score(X, y) > (0.5 if kind == "multilabel" else 0.6)  # of all labels of a row
     assert prediction.dtype == (np.zeros(1, int).dtype if kind == "multilabel" else y.dtype)
 
 
@@ -247,7 +247,9 @@ def paths(coefs):
 @dead
 def test_what_the_weights_say(solver, penalty, alpha, hidden):
     for kind in ("multiclass", "many"):
-        model = fitted(kind, hidden, solver=solver, penalty=penalty, alpha=alpha, max_iter=30,
+        # a linear model of 120 rows loses its weights at noise of 1 / sqrt(120), or so
+        strength = alpha if hidden or penalty == "l2" else 5 * alpha
+        model = fitted(kind, hidden, solver=solver, penalty=penalty, alpha=strength, max_iter=30,
                        learning_rate_init=0.04)  # fmt: skip
         weights = np.concatenate([W.ravel() for W in model.coefs_])
         assert model.n_nonzero_ == (weights != 0).sum()

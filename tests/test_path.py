@@ -332,7 +332,7 @@ def test_path_from_dense_to_empty(penalty, solver):
     assert path.n_nonzero[-1] == 0 and np.all(path.n_nonzero[:-1] > 0)
     assert path.n_nonzero[0] > 0.8 * path.n_nonzero.max() and path.loss[0] < 0.3
     assert not path.selected_features[-1].any() and path.selected_features[0].sum() >= 3
-    assert_allclose(path.loss[-1], np.var(Y_PATH) / 2, rtol=1e-2)
+    assert_allclose(path.loss[-1], np.var(Y_PATH) / 2, rtol=3e-2)
 
 
 @pytest.mark.parametrize("scoring", ["loss", "r2", "neg_median_absolute_error"])

@@ -374,8 +374,8 @@ def edges(display):
 def test_one_line_per_nonzero_weight(hidden, n_targets, sparse):
     y = X[:, :n_targets] + X[:, 1:2] ** 2
     model = RegularizedMLPRegressor(
-        hidden, penalty="l1", alpha=0.03, solver="lbfgs", max_iter=100, activation="tanh",
-        random_state=0,
+        hidden, penalty="l1", alpha=0.03 if hidden else 0.2, solver="lbfgs", max_iter=100,
+        activation="tanh", random_state=0,
     ).fit(X, y.squeeze())  # fmt: skip
     assert 0 < model.n_nonzero_ < sum(W.size for W in model.coefs_)
     weights = np.concatenate([W[W != 0] for W in model.coefs_])

@@ -291,9 +291,7 @@ def test_an_interrupt_keeps_the_model_and_is_raised_again(kind, solver, early_st
     assert len(model.loss_curve_) == len(model.objective_curve_) == model.n_iter_ == 8
     assert model.t_ == 8 * 70
     assert model.predict(X_val).shape == y_val.shape
-    assert model.score(X, TARGETS[kind]) > make(kind, max_iter=1, solver="sgd").fit(rows, y).score(
-        X, TARGETS[kind]
-    )
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert model.n_nonzero_ > 0 and pickle.loads(pickle.dumps(model)).n_iter_ == 8
     assert model.set_params(scoring="loss").fit(rows, y).stationarity_ >= 0
 
