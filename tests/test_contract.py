@@ -739,7 +739,8 @@ def test_a_relaxed_fit_revives_nothing(penalty, solver, hidden):
     quietly(model.fit, X, Y)
     for relaxed, left in zip(model.coefs_, model.path_.coefs[model.best_index_]):
         assert not relaxed[left == 0].any()
-    assert model.n_nonzero_
+    # of some random starts lbfgs reaches the zero network at once
+    assert model.n_nonzero_ or not model.n_nonzero_path_[model.best_index_]
 
 
 # --------------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         self.__dict__ = work.__dict__
         if interrupted:
             raise KeyboardInterrupt
-        warn_if_unfinished(self.path_, walk.targets)
+        warn_if_unfinished(self.path_, walk.targets, automatic=np.ndim(self.alphas) == 0)
         warn_if_diverged(self, walk.targets, stacklevel=2)
         self._warn_if_empty_choice()
         return self

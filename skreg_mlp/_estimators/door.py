@@ -129,17 +129,17 @@ def scorer_of(estimator: Any) -> Callable[[dict[str, Any], Rows], float]:
 
     def score(attributes: dict[str, Any], rows: Rows) -> float:
         view.__dict__.update(attributes, n_features_in_=rows.X.shape[1])
-        weighted = rows.weight is not None and takes_weights
-        value = float(
-            scorer(view, *rows[:2], **({"sample_weight": rows.weight} if weighted else {}))
-        )
-        if not np.isfinite(value):
+        weighted = takes_weights and rows.weight is not None
+        weights = {"sample_weight": rows.weight} if weighted else {}
+        value = scorer(view, rows.X, rows.y, **weights)
+        number = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "fiub"
+        if not (number and np.isfinite(value)):
             raise ValueError(
-                f"scoring={estimator.scoring!r} gave {value} on the validation data: use a scorer "
-                "that is finite there, or scoring='loss'; where the fit diverges, lower "
+                f"scoring={estimator.scoring!r} gave {value!r} on the validation data: use a "
+                "scorer that is finite there, or scoring='loss'; where the fit diverges, lower "
                 f"learning_rate_init={estimator.learning_rate_init!r}."
             )
-        return value
+        return float(value)
 
     return score
 

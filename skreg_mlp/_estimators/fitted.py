@@ -199,7 +199,10 @@ class FittedNetwork(BaseEstimator):
         True
         """
         check_is_fitted(self, "coefs_")
-        coefs, intercepts, kept = prune(self.coefs_, self.intercepts_, ACTIVATIONS[self.activation])
+        dtype = prediction_dtype([*self.coefs_, *self.intercepts_])
+        weights = [_readable(W, dtype) for W in self.coefs_]
+        biases = [_readable(b, dtype) for b in self.intercepts_]
+        coefs, intercepts, kept = prune(weights, biases, ACTIVATIONS[self.activation])
         pruned = self._holding(coefs, intercepts)
         pruned._inputs = self._inputs[kept] if hasattr(self, "_inputs") else kept
         return pruned.to_sparse() if sparse.issparse(self.coefs_[0]) else pruned

@@ -328,7 +328,7 @@ def regularization_path(
     walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     path = trace(estimator, entry, walk, grid)
-    warn_if_unfinished(path, walk.targets)
+    warn_if_unfinished(path, walk.targets, automatic=np.ndim(alphas) == 0)
     return path
 
 
@@ -404,10 +404,10 @@ def check_single(estimator: object) -> None:
         )
 
 
-def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets) -> None:
+def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets, *, automatic: bool) -> None:
     """Warn where lbfgs, which certifies its answers, left alphas above its tolerance.
 
-    And where networks are far worse than a constant prediction.
+    And where an `automatic` grid has found nothing, or networks are far worse than a constant.
     """
     template = path._template
     above = path.stationarity > template.tol
@@ -419,7 +419,7 @@ def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets) -> None:
             ConvergenceWarning,
             stacklevel=3,
         )
-    if not path.n_nonzero[0] and targets.null_loss > 0:
+    if automatic and not path.n_nonzero[0] and targets.null_loss > 0:
         warnings.warn(
             f"The network is empty from the first alpha on, {path.alphas[0]:.3g}: X does not tell "
             "y, or the network was not trained. Lower eps or alphas, scale X, raise max_iter or "

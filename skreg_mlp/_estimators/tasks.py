@@ -102,8 +102,16 @@ class Classification:
             return weight
         codes = targets.values.astype(int).ravel()
         per_class = self._per_class(codes, weight, targets.classes)
-        weights = per_class[codes].astype(dtype)
-        return weights if weight is None else weights * weight
+        with np.errstate(over="ignore"):
+            weights = per_class[codes] if weight is None else per_class[codes] * weight
+            total = weights.sum()
+        if total > np.finfo(dtype).max:
+            raise ValueError(
+                f"class_weight={self.class_weight!r}, times sample_weight, has a sum over the rows "
+                f"beyond {np.dtype(dtype)}: divide all weights by one number; only their ratios "
+                "matter."
+            )
+        return weights.astype(dtype)
 
     def _per_class(self, codes: Ints, weight: Floats | None, classes: Any) -> Floats:
         assert self.class_weight is not None
@@ -122,7 +130,7 @@ class Classification:
         if not all(validation.is_strength(value) for value in values) or not any(values):
             raise ValueError(
                 "class_weight must hold finite numbers of at least 0, not all of them 0; got "
-                f"{self.class_weight!r}."
+                f"{dict(zip(classes.tolist(), values))!r}."
             )
         return np.array(values, dtype=float)
 

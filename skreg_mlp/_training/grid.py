@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from skreg_mlp.penalties import Penalty
 
 KEPT_TOL = 1e-9  # of the null model with unpenalized inputs
-SMALLEST_TOP = 1e-200  # below it the squares of the gradients are lost
+ROUNDING = 1e3  # units in the last place: a gradient that small, for its terms, is none
 
 
 class Grid(NamedTuple):
@@ -135,7 +135,7 @@ def grid_ends(settings: Settings, problem: Problem) -> tuple[float, float]:
             f"penalty={settings.penalty!r} zeros nothing at any alpha: raise l1_ratio, or give "
             "alphas as an array."
         )
-    if not bottom > SMALLEST_TOP:
+    if not bottom > _rounding(problem):
         raise ValueError(
             "y is constant, or no feature varies with it: every alpha gives the null model. Give "
             "alphas as an array, or check the data."
@@ -143,6 +143,14 @@ def grid_ends(settings: Settings, problem: Problem) -> tuple[float, float]:
     tops = [p.alpha_above(bottom * ratio, loss) / ratio for p, ratio in zip(penalties, ratios)]
     unit = scaled(settings, 1.0, problem.data).item()
     return bottom / unit, max(tops) / unit
+
+
+def _rounding(problem: Problem) -> float:
+    """What the rounding of y and of sums over rows may leave of a gradient that is zero."""
+    X, y = problem.data.X, problem.data.y
+    values = X.data if sparse.issparse(X) else X
+    largest = max(abs(values.max(initial=0)), abs(values.min(initial=0)))
+    return float(ROUNDING * np.finfo(np.float64).eps * largest * max(1.0, np.abs(y).max()))
 
 
 def _bound(settings: Settings, shapes: Sequence[tuple[int, int]], alpha: float) -> Penalty:
@@ -181,6 +189,8 @@ def _network_bound(
         reach, factor = reach[settings.factor > 0], settings.factor[settings.factor > 0]
         reach = reach / factor
     q = reach.max(initial=0) * settings.steepest ** (depth - 1)
+    if q <= _rounding(problem):
+        return 0.0
     return loss ** (1 - 1 / depth) * (q / cost) ** (1 / depth) / depth
 
 

@@ -95,7 +95,8 @@ def group_soft_threshold(
            [0. , 0. ]])
     """
     strength = to_rows(np.asarray(strength, dtype=V.dtype), groups)
-    if np.ndim(step) == 2 and np.shape(step)[1] == V.shape[1] > 1:
+    several = V.shape[1] > 1 or groups is not None  # weights in a group
+    if several and np.ndim(step) == 2 and np.shape(step)[1] == V.shape[1]:
         return _group_soft_threshold_diagonal(V, step * strength, groups)
     norms = to_rows(group_norms(V, groups), groups)
     threshold = np.asarray(step * strength, dtype=V.dtype)

@@ -316,11 +316,11 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         return self
 
     def _warn_if_empty(self, n_empty: int, n_halves: int) -> None:
-        if n_empty > 0.5 * n_halves:
+        if n_empty == n_halves:
             warnings.warn(
-                f"{n_empty} of {n_halves} halves selected no feature at all: X does not tell y, "
-                "the grid has too few alphas, or the networks were not trained. Scale X, raise "
-                "alphas, max_iter or learning_rate_init, or lower tol or eps.",
+                f"None of {n_halves} halves selected any feature: X does not tell y, the grid has "
+                "too few alphas, or the networks were not trained. Scale X, raise alphas, max_iter "
+                "or learning_rate_init, or lower tol or eps.",
                 UserWarning,
                 stacklevel=3,
             )
