@@ -328,7 +328,7 @@ def regularization_path(
     walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     path = trace(estimator, entry, walk, grid)
-    warn_if_unfinished(path, walk.targets, automatic=np.ndim(alphas) == 0)
+    warn_if_unfinished(path, walk.targets, automatic=is_search(alphas))
     return path
 
 
