@@ -404,6 +404,11 @@ def check_single(estimator: object) -> None:
         )
 
 
+def is_search(alphas: int | Numbers) -> bool:
+    """Whether alphas are a grid to be found: of one alpha it is the one that leaves nothing."""
+    return np.ndim(alphas) == 0 and alphas != 1
+
+
 def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets, *, automatic: bool) -> None:
     """Warn where lbfgs, which certifies its answers, left alphas above its tolerance.
 
