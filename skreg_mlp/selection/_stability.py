@@ -123,6 +123,7 @@ def _select(
     max_features: int | None,
     alphas: int | Numbers,
     eps: float,
+    label: str | None,
 ) -> Mask:
     """Mask of the features that `estimator` selects on a half of the rows."""
     part = rows.part(half)
@@ -132,8 +133,12 @@ def _select(
             "leave the others out."
         )
     if max_features is None:
-        return estimator.fit(*part).selected_features_ | _always_kept(estimator)
-    return _first_within(estimator, part, max_features, alphas, eps)
+        selected = estimator.fit(*part).selected_features_ | _always_kept(estimator)
+    else:
+        selected = _first_within(estimator, part, max_features, alphas, eps)
+    if label is not None:
+        print(f"{label}   {selected.sum()} features", flush=True)
+    return selected
 
 
 class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
@@ -346,16 +351,14 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         told = dict(estimator=self, X=rows.X, y=rows.y)
         context.call_on_fit_task_begin(**told)
         tasks, n_halves = [], 2 * self.n_pairs
-        for half in (half for _ in range(self.n_pairs) for half in _halves(labels, rng)):
+        halves = (half for _ in range(self.n_pairs) for half in _halves(labels, rng))
+        for number, half in enumerate(halves, 1):
             seeded = copy.copy(single).set_params(random_state=rng.randint(2**31 - 1))
-            args = rows, half, self.max_features, self.alphas, self.eps
+            label = f"half {number}/{n_halves}" if self.verbose else None
+            args = rows, half, self.max_features, self.alphas, self.eps, label
             subcontext = context.subcontext(task_name="half")
             tasks.append(delayed(run_subtask)(_select, seeded, subcontext, *args))
-        selected = []
-        for mask in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
-            selected.append(mask)
-            if self.verbose:
-                print(f"half {len(selected)}/{n_halves}   {mask.sum()} features", flush=True)
+        selected = Parallel(n_jobs=self.n_jobs)(tasks)
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
         return selected
 
