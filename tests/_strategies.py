@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 import numpy as np
 import pandas
 import polars
+from _layouts import read_only, unaligned
 from hypothesis import strategies as st
 from numpy import array, inf  # noqa: F401, for whoever evaluates the repr of a case
 from scipy import sparse
@@ -265,14 +266,9 @@ def laid_out(values, layout):
         view[...] = values
         return view
     if layout == "read-only":
-        values = values.copy()
-        values.flags.writeable = False
-        return values
+        return read_only(values)
     if layout == "unaligned" and values.dtype != object:
-        room = bytearray(values.nbytes + 1)
-        view = np.frombuffer(room, values.dtype, offset=1).reshape(values.shape)
-        view[...] = values
-        return view
+        return unaligned(values)
     if layout == "csr":
         return sparse.csr_array(values)
     if layout == "csc matrix":

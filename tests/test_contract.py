@@ -448,7 +448,6 @@ class Spy(OwnGroups):
         return bound
 
 
-@pytest.mark.filterwarnings("ignore:None of .* halves")  # which groups are bound, not what is found
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("entry", ["fit", "path", "CV", "selection"])
 @pytest.mark.parametrize("given", ["feature_groups", "instance"])

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+from _layouts import read_only, unaligned
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold
 
 from skreg_mlp import (
     RegularizedMLPClassifier,
@@ -22,6 +25,9 @@ from skreg_mlp import (
     alpha_max,
     regularization_path,
 )
+from skreg_mlp._objective.data import FEW_COLUMNS
+from skreg_mlp._objective.losses import weighted_quantile
+from skreg_mlp._solvers import lbfgs
 from skreg_mlp.penalties._names import PENALTIES
 
 short = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -77,25 +83,13 @@ FORMS = r"""
 import itertools, json, sys, warnings
 import numpy as np
 from scipy import sparse
+from _layouts import read_only, unaligned
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 X = rng.standard_normal((40, 5))
 y = X[:, 0] + 0.1 * rng.standard_normal(40)
-
-
-def unaligned(values):
-    room = np.empty(values.nbytes + 1, dtype=np.uint8)
-    shifted = room[1:].view(values.dtype).reshape(values.shape)
-    shifted[...] = values
-    return shifted
-
-
-def read_only(values):
-    values = values.copy()
-    values.flags.writeable = False
-    return values
 
 
 def with_indices(dtype):
@@ -216,7 +210,11 @@ print(json.dumps(wrong))
 def test_weights_of_any_form_are_right_or_refused(calls):
     """In another process: what is wrong here may read memory that is not there."""
     done = subprocess.run(
-        [sys.executable, "-c", FORMS, *calls], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", FORMS, *calls],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout) == []
@@ -225,19 +223,6 @@ def test_weights_of_any_form_are_right_or_refused(calls):
 # --------------------------------------------------------------------------------------------
 # X, y and weights in any layout, in every entry
 # --------------------------------------------------------------------------------------------
-def unaligned(values):
-    room = np.empty(values.nbytes + 1, dtype=np.uint8)
-    shifted = room[1:].view(values.dtype).reshape(values.shape)
-    shifted[...] = values
-    return shifted
-
-
-def read_only(values):
-    values = values.copy()
-    values.flags.writeable = False
-    return values
-
-
 LAYOUTS = {
     "unaligned": unaligned,
     "read-only": read_only,
@@ -422,6 +407,31 @@ def test_a_half_without_weight(cls, max_features):
         stability(single, max_features=max_features).fit(X, target(cls), weight)
 
 
+NO_WEIGHT = "Every training row has weight zero"
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("cls", CVS)
+def test_a_fold_without_weight(cls, hidden):
+    """Found before y is measured on its rows, which have no mean and no spread."""
+    weight = np.r_[np.ones(6), np.zeros(54)]
+    with pytest.raises(ValueError, match=NO_WEIGHT):
+        cls(hidden, alphas=[0.1], cv=KFold(2), max_iter=2).fit(X, target(cls), weight)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("cls", SINGLES)
+def test_early_stopping_on_rows_without_weight(cls, hidden):
+    """The one row with weight is among those trained on, or among those held out."""
+    weight, messages = np.r_[1, np.zeros(59)], set()
+    for seed in range(20):
+        model = make(cls, hidden, early_stopping=True, validation_fraction=0.5, random_state=seed)
+        with pytest.raises(ValueError, match="row has weight zero") as error:
+            model.fit(X, target(cls), weight)
+        messages.add(str(error.value)[: len(NO_WEIGHT)])
+    assert NO_WEIGHT in messages and len(messages) == 2
+
+
 # --------------------------------------------------------------------------------------------
 # alpha_max, and the grids that begin with it
 # --------------------------------------------------------------------------------------------
@@ -604,6 +614,15 @@ def test_class_weights_that_overflow(weight, dtype, method):
 # --------------------------------------------------------------------------------------------
 # Many rows, large X, many weights
 # --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_weighted_quantile_of_two_million_float32_rows(weighted, quantile):
+    """Uniform values: the quantile is known, and cumulated float32 weights would lose 2 %."""
+    n = 2_000_000
+    rng = np.random.default_rng(0)
+    y = rng.permutation((np.arange(n) + 0.5) / n).astype(np.float32)[:, None]
+    weight = np.full(n, 0.1, dtype=np.float32) if weighted else None
+    assert_allclose(weighted_quantile(y, quantile, weight), [quantile], rtol=1e-6, atol=1 / n)
 
 
 def peak_megabytes(call):
@@ -622,6 +641,54 @@ LARGE = {
     ),
     "fit": lambda model, *data: model.fit(*data),
 }
+
+
+@short
+@pytest.mark.parametrize("function", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_large_x_is_not_copied(weighted, dtype, hidden, function, monkeypatch):
+    """X has 20 MB; vectors of its 10,000 rows and blocks of 512 of them are all that is new.
+
+    A path of a network also copies the columns that are left, once they are few, and holds two
+    such copies while it goes from one to the next.
+    """
+    monkeypatch.setattr(
+        "skreg_mlp._objective.data.SMALL_COPY", 0
+    )  # what is large takes longer than a test may
+    rng = np.random.default_rng(0)
+    n, d = 10_000, 20_000_000 // (10_000 * np.dtype(dtype).itemsize)
+    large = rng.standard_normal((n, d), dtype=dtype)
+    y = large[:, 0] - large[:, 1] + rng.standard_normal(n)
+    weight = rng.uniform(0.5, 2, n).astype(dtype) if weighted else None
+    model = make(hidden=hidden, penalty="l1", alpha=0.1, max_iter=2, batch_size=500)
+    assert large.nbytes == 20_000_000
+    copies = 2 * FEW_COLUMNS * 20 if hidden and function is LARGE["path"] else 0
+    assert peak_megabytes(lambda: function(model, large, y, weight)) < 5 + copies
+
+
+@short
+@pytest.mark.parametrize(
+    "penalty, width, pairs_bytes",
+    # bounds are slow: the same formula for a smaller network and smaller pairs
+    [("l2", 800, lbfgs.PAIRS_BYTES), ("l1", 200, 2**21), ("group_l1", 200, 2**21)],
+)
+def test_memory_of_lbfgs_is_bounded(penalty, width, pairs_bytes, monkeypatch):
+    """Pairs take 32 bytes a variable each, PAIRS_BYTES in all or FEWEST_PAIRS of them.
+
+    Lifting doubles the number of variables. About 36 vectors come on top: iterate, bounds,
+    gradients, terms and masks.
+    """
+    monkeypatch.setattr(lbfgs, "PAIRS_BYTES", pairs_bytes)
+    rows = np.random.default_rng(0).standard_normal((20, 50))
+    model = make(hidden=(width, width), solver="lbfgs", penalty=penalty, alpha=1e-3)
+    model.set_params(max_iter=2, max_fun=5)
+    n_variables = (1 if penalty == "l2" else 2) * (50 * width + width**2 + 3 * width + 1)
+    pairs = max(pairs_bytes, lbfgs.FEWEST_PAIRS * 32 * n_variables)
+    bound = pairs + 40 * 8 * n_variables
+    assert bound < 30 * 32 * n_variables  # 30 pairs would take more
+    assert peak_megabytes(lambda: model.fit(rows, rows[:, 0])) < bound / 1e6
 
 
 # --------------------------------------------------------------------------------------------

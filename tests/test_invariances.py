@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from _layouts import read_only
 from _problems import (
     LOSSES,
     PENALTY_NAMES,
@@ -217,12 +218,6 @@ def strided(X):
     wide = np.zeros((2 * X.shape[0], 3 * X.shape[1]), dtype=X.dtype)
     wide[::2, ::3] = X
     return wide[::2, ::3]
-
-
-def read_only(X):
-    X = X.copy()
-    X.flags.writeable = False
-    return X
 
 
 def reversed_rows(X):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from _layouts import read_only, unaligned
 from _problems import LOSSES, PENALTIES, classifier, make_problem, regressor
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
@@ -32,20 +33,6 @@ def both(name):
 
 def tolerance(dtype, ulps=8):
     return dict(rtol=ulps * np.finfo(dtype).eps, atol=2 * np.finfo(dtype).tiny)
-
-
-def unaligned(values):
-    """The same array, starting one byte off a boundary of its items."""
-    memory = np.empty(values.nbytes + 1, dtype=np.uint8)
-    result = memory[1:].view(values.dtype).reshape(values.shape)
-    result[...] = values
-    return result
-
-
-def read_only(values):
-    result = values.copy()
-    result.flags.writeable = False
-    return result
 
 
 SPECIAL = [0.0, -0.0, 1e-310, -1e-310, 1e-40, 1e300, -1e300, 5e3, -5e3, 90.0, -90.0, 17.0, -17.0]

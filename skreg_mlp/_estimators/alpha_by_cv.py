@@ -227,7 +227,6 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         context.call_on_fit_task_begin(**told)
         contexts = [context.subcontext(task_name="path") for _ in seeds]
         single = self._single(seeds[-1])
-        entry = entry_of(single, rows)
         walk = new_walk(single, entry)
         grid = alpha_grid(entry.settings, walk.problem, self.alphas, self.eps)
         # the path on all rows is the longest task: it goes first

@@ -23,6 +23,7 @@ from skreg_mlp._objective.activations import ACTIVATIONS, STEEPEST
 from skreg_mlp._objective.losses import regression_loss
 from skreg_mlp._training.entry import Entry, Rows, columns_of
 from skreg_mlp._training.settings import Settings
+from skreg_mlp.penalties._convex import factor_of_groups
 from skreg_mlp.penalties._names import PENALTIES
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def read_settings(
     penalty = _penalty(params["penalty"], params["l1_ratio"])
     groups = _groups(params["feature_groups"], penalty, params["penalty"], n_features)
     if groups is not None and params["penalty_factor"] is not None:
-        validation.check_equal_in_groups(params["penalty_factor"], groups)
+        factor_of_groups(np.asarray(params["penalty_factor"], dtype=np.float64), groups)
     if groups is not None and columns is not None:
         groups = np.unique(groups[columns], return_inverse=True)[1]
     return Settings(
@@ -204,8 +205,9 @@ def _penalty(given: Penalty | str | None, l1_ratio: float) -> Penalty | None:
 
 def _groups(given: Any, penalty: Any, name: Any, n_features: int) -> Ints | None:
     """Groups of the features: those of `feature_groups`, or those that a penalty came with."""
-    own = getattr(penalty, "groups", None) if getattr(penalty, "grouped", False) else None
-    if given is not None and not getattr(penalty, "grouped", False):
+    grouped = penalty is not None and penalty.grouped
+    own = getattr(penalty, "groups", None) if grouped else None
+    if given is not None and not grouped:
         raise ValueError(
             f"feature_groups needs a group penalty, but penalty={name!r}: use 'group_l1' or "
             "another whose name has 'group', or leave feature_groups=None."

@@ -23,6 +23,7 @@ from skreg_mlp._objective.network import (
     dense,
     forward,
     gather_columns,
+    laid_out,
     reaching,
     selected_inputs,
 )
@@ -159,9 +160,7 @@ class FittedNetwork(BaseEstimator):
         """One value for each column of X from one for each row of ``coefs_[0]``."""
         if not hasattr(self, "_inputs"):
             return values
-        spread = np.zeros(self.n_features_in_, dtype=values.dtype)
-        spread[self._inputs] = values
-        return spread
+        return laid_out(values, self._inputs, self.n_features_in_)
 
     # -- smaller copies -------------------------------------------------------------------------
     def prune(self) -> Self:

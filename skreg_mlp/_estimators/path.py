@@ -30,6 +30,7 @@ from skreg_mlp._solvers.result import NonFiniteError
 from skreg_mlp._training.entry import fitted_weights
 from skreg_mlp._training.grid import alpha_grid, grid_ends
 from skreg_mlp._training.progress import Tasks, print_line, with_callbacks
+from skreg_mlp._training.settings import relative
 from skreg_mlp._training.walk import Walk
 
 if TYPE_CHECKING:
@@ -160,10 +161,7 @@ class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
 
 def layer_alphas(given: Any, alpha: float) -> float | list[float]:
     """`alpha` for every layer; where an estimator has one each, those scaled to that largest."""
-    if np.ndim(given) == 0:
-        return alpha
-    ratios = np.asarray(given, dtype=np.float64)
-    return (alpha * (ratios / ratios.max() if ratios.any() else np.ones_like(ratios))).tolist()
+    return alpha if np.ndim(given) == 0 else (alpha * relative(given)).tolist()
 
 
 # --------------------------------------------------------------------------------------------

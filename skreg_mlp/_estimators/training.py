@@ -16,9 +16,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from skreg_mlp._estimators import validation
 from skreg_mlp._estimators.door import enter
 from skreg_mlp._estimators.fitted import FittedNetwork
+from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
 from skreg_mlp._training.entry import fitted_weights
 from skreg_mlp._training.fit import initial_theta, minimize, new_trainer
@@ -86,9 +86,9 @@ def generator(random_state: Any) -> np.random.Generator:
 # --------------------------------------------------------------------------------------------
 def explained(error: NonFiniteError, estimator: Any, entry: Entry) -> ValueError:
     """What a user can do where the loss stopped being finite."""
-    largest = f"the largest absolute value in X is {validation.largest_magnitude(entry.rows.X):.3g}"
+    largest = f"the largest absolute value in X is {largest_magnitude(entry.rows.X):.3g}"
     if entry.rows.y.dtype.kind == "f":
-        largest += f", in y {validation.largest_magnitude(entry.rows.y):.3g}"
+        largest += f", in y {largest_magnitude(entry.rows.y):.3g}"
     when = f"at iteration {error.n_iter}" if error.n_iter else "on the way"
     return ValueError(
         f"The loss or its gradient is not finite {when} of solver={estimator.solver!r}: {largest}. "
@@ -256,7 +256,8 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         targets = entry.targets()
         if entry.held_out is None and self.early_stopping:
             rows, held_rows = split_rows(self, targets, rng)
-            targets = entry.targets(rows)
+            if targets.scale is not None:  # its units are those of the rows trained on
+                targets = entry.targets(rows)
         problem = entry.problem(targets, rows)
         theta = self._start(entry, problem, targets, rng, warm=self.warm_start)
         score = entry.score(problem, targets, held_rows)

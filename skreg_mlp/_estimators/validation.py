@@ -10,8 +10,9 @@ from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._objective.losses import REGRESSION_LOSSES
-from skreg_mlp._objective.targets import OFFSET_SHARE
+from skreg_mlp._objective.targets import resolves
 from skreg_mlp.penalties import Penalty
 from skreg_mlp.penalties._names import PENALTIES
 
@@ -221,16 +222,6 @@ def check_penalty_factor(penalty_factor, n_features):
     return factor
 
 
-def check_equal_in_groups(penalty_factor, groups):
-    """Refuse factors that differ within a group, which is kept or dropped as a whole."""
-    factor, first = np.asarray(penalty_factor), np.unique(groups, return_index=True)[1]
-    if not np.array_equal(factor[first][groups], factor):
-        raise ValueError(
-            "penalty_factor must be equal for all features of one group of feature_groups; got "
-            f"{penalty_factor!r}."
-        )
-
-
 # --------------------------------------------------------------------------------------------
 # Data
 # --------------------------------------------------------------------------------------------
@@ -267,21 +258,14 @@ def check_fits(targets, dtype):
     if not targets.loss.equivariant:
         return
     values = targets.values
-    rounding = np.abs(values).max(axis=0) * np.finfo(dtype).eps
     spread = targets.loss.spread(values, None)
-    if np.any((rounding > OFFSET_SHARE * spread) & (spread > 0)):
+    fits = resolves(dtype, np.abs(values).max(axis=0), spread)
+    if np.any(~fits & (spread > 0)):
         raise ValueError(
             f"y has a spread of {spread.min():.3g} about values as large as "
             f"{np.abs(values).max():.3g}, which {dtype} cannot tell apart: leave "
             "target_scale='std', subtract the mean of y, or pass X as float64."
         )
-
-
-def largest_magnitude(values):
-    """max abs(values) of a dense or CSR array, without a temporary of its size."""
-    values = values.data if sparse.issparse(values) else values
-    with np.errstate(invalid="ignore"):  # nan is found by those who ask
-        return max(-float(values.min()), float(values.max())) if values.size else 0.0
 
 
 def check_finite(X, estimator_name):

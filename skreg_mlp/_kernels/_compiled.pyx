@@ -391,7 +391,7 @@ cdef void* weights_of(object array, Array* theta, Py_ssize_t size) except? NULL:
 
 
 cdef int read_part(Part* part, object terms, Array* theta) except -1:
-    """A `RowTerms` of `theta`: a tuple, as its items must live while the loop runs."""
+    """A `Step` of `theta`: a tuple, as its items must live while the loop runs."""
     cdef Py_ssize_t left
     if not isinstance(terms, tuple):
         raise TypeError(f"expected a tuple for each part; got {type(terms)}.")

@@ -10,6 +10,13 @@ from skreg_mlp._objective.network import gather_columns
 FEW_COLUMNS, SMALL_COPY = 0.25, 2**25  # of all, and bytes
 
 
+def largest_magnitude(values):
+    """max abs(values) of a dense or CSR array, without a temporary of its size."""
+    values = values.data if sparse.issparse(values) else values
+    with np.errstate(invalid="ignore"):  # nan is found by those who ask
+        return max(-float(values.min()), float(values.max())) if values.size else 0.0
+
+
 @fused
 def take_rows(X, rows, out):
     """Copy the rows of `X` with indices `rows` into `out`."""

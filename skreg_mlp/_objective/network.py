@@ -229,6 +229,13 @@ def forward(X, layers, activation, buffers=None, slopes=None):
     return values
 
 
+def laid_out(values, places, n):
+    """Values of n rows of which `places` have these and the others zeros."""
+    whole = np.zeros((n, *values.shape[1:]), dtype=values.dtype)
+    whole[places] = values
+    return whole
+
+
 def reaching(coefs):
     """Masks of the nodes of each layer with a non-zero path to an output; weights dense or CSR."""
     alive = [np.ones(coefs[-1].shape[1], dtype=bool)]

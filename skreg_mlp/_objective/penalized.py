@@ -88,10 +88,10 @@ def _step(block, dtype):
     return Step(block.where.start, n_rows, n_columns, flat(terms.l1), flat(terms.l2), strength)
 
 
-def _as_weights(step, n_weights):
+def _as_weights(step):
     """One row of all weights: a norm of a single weight is its magnitude."""
     l1 = step.l1 if step.strength is None else step.l1 + step.strength
-    return step._replace(n_rows=1, n_columns=n_weights, l1=l1, strength=None)
+    return step._replace(n_rows=1, n_columns=step.n_rows * step.n_columns, l1=l1, strength=None)
 
 
 class Penalties:
@@ -194,7 +194,7 @@ class Penalties:
             if step is None:
                 return None
             if step.strength is None or step.n_columns == 1:
-                step = _as_weights(step, step.n_rows * step.n_columns)
+                step = _as_weights(step)
             found[block.where.start] = step
         steps = []
         for where in network.slices:

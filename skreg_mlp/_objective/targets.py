@@ -15,7 +15,12 @@ import numpy as np
 from skreg_mlp._objective.losses import null_loss, with_width
 
 ROUNDING = 8 * np.finfo(np.float64).eps  # of the largest value: a spread below it is none
-OFFSET_SHARE = 2.0**-12  # of the spread: what the rounding of predictions may take away
+OFFSET_SHARE = 2.0**-12  # of the spread: what the rounding of values may take away
+
+
+def resolves(dtype, largest, spread):
+    """Whether `dtype` tells values of that spread apart, as far from zero as `largest`."""
+    return largest * np.finfo(dtype).eps <= OFFSET_SHARE * spread
 
 
 class Scale(NamedTuple):
@@ -59,9 +64,8 @@ class Scale(NamedTuple):
     def undone(self, raw):
         """Raw scores in units of y, in their own dtype unless that is too coarse at the offset."""
         values = raw.astype(np.float64) * self.scale + self.offset
-        rounding = np.abs(self.offset) * np.finfo(raw.dtype).eps
-        fits = (rounding <= OFFSET_SHARE * self.scale).all()
-        return values.astype(raw.dtype) if fits else values
+        fits = resolves(raw.dtype, np.abs(self.offset), self.scale)
+        return values.astype(raw.dtype) if np.all(fits) else values
 
 
 @dataclass(frozen=True)

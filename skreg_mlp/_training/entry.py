@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.network import laid_out
 from skreg_mlp._training.settings import Settings, build_problem
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ class Entry:
     # -- the objective ----------------------------------------------------------------------------
     def targets(self, rows: Ints | None = None) -> Targets:
         """Encoded y; its units are measured on `rows` (None: on all)."""
-        targets = self.task.targets(self.rows.y, self.rows.weight, rows=rows)
+        weight = self.rows.weight
+        used = weight if weight is None or rows is None else weight[rows]
+        if used is not None and not used.any():  # of no row can anything be measured
+            raise without_weight("training")
+        targets = self.task.targets(self.rows.y, weight, rows=rows)
         self.task.check_dtype(targets, self.X.dtype)
         return targets
 
@@ -90,14 +95,9 @@ class Entry:
         return build_problem(self.settings, self.data(targets, rows), targets)
 
     # -- weights ----------------------------------------------------------------------------------
-    def weights(self, network: Network, theta: Floats) -> dict[str, Any]:
-        """Copies of weights and intercepts, with one row for every column of X."""
-        coefs = [W.copy() for W in network.coefs(theta)]
-        if self.columns is not None:
-            whole = np.zeros((self.n_features, coefs[0].shape[1]), dtype=coefs[0].dtype)
-            whole[self.columns] = coefs[0]
-            coefs[0] = whole
-        return dict(coefs_=coefs, intercepts_=[b.copy() for b in network.biases(theta)])
+    def per_feature(self, values: Any) -> Any:
+        """One value for every column of X from one for each that the network reads."""
+        return values if self.columns is None else laid_out(values, self.columns, self.n_features)
 
     def pack(self, network: Network, coefs: list[Any], intercepts: list[Any]) -> Floats:
         """The flat vector of fitted weights."""
@@ -127,9 +127,7 @@ class Entry:
             seen = self.rows._replace(X=self.X).part(rows)
 
         def score(theta: Floats) -> float:
-            coefs = [W.copy() for W in network.coefs(theta)]
-            attributes = fitted_weights(self, network, targets, theta)
-            return scorer(dict(attributes, coefs_=coefs), seen)
+            return scorer(read_weights(network, targets, theta), seen)
 
         return score
 
@@ -158,19 +156,32 @@ def columns_of(X: Any, columns: Ints) -> Any:
 def checked(data: Data, name: str) -> Data:
     """`data`, refused where every row has weight zero."""
     if data.mean_weight == 0:
-        raise ValueError(
-            f"Every {name} row has weight zero after sample_weight and class_weight: give some a "
-            "positive weight, pass X_val and y_val, or change random_state."
-        )
+        raise without_weight(name)
     return data
+
+
+def without_weight(name: str) -> ValueError:
+    """What to do where no row of training or validation has weight."""
+    return ValueError(
+        f"Every {name} row has weight zero after sample_weight and class_weight: give some a "
+        "positive weight, pass X_val and y_val, or change random_state."
+    )
 
 
 def fitted_weights(
     entry: Entry, network: Network, targets: Targets, theta: Floats
 ) -> dict[str, Any]:
     """The fitted attributes that predictions need, with copies of the weights."""
-    attributes = dict(
-        **entry.weights(network, theta),
+    attributes = read_weights(network, targets, theta)
+    first, *others = attributes["coefs_"]
+    return dict(attributes, coefs_=[entry.per_feature(first), *others])
+
+
+def read_weights(network: Network, targets: Targets, theta: Floats) -> dict[str, Any]:
+    """The same for X that has no other columns than the network reads."""
+    attributes: dict[str, Any] = dict(
+        coefs_=[W.copy() for W in network.coefs(theta)],
+        intercepts_=[b.copy() for b in network.biases(theta)],
         n_layers_=len(network.sizes),
         n_outputs_=targets.n_outputs,
         out_activation_=targets.out_activation,

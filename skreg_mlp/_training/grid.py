@@ -10,6 +10,7 @@ import numpy as np
 from scipy import optimize, sparse
 from sklearn.utils import gen_batches
 
+from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._objective.problem import BLOCK_ROWS
 from skreg_mlp._solvers import lbfgs
 from skreg_mlp._solvers.result import History
@@ -122,23 +123,23 @@ def grid_ends(settings: Settings, problem: Problem) -> tuple[float, float]:
             f"{list(settings.alphas)}: an unpenalized layer grows for free. Penalize every layer, "
             "or give alphas as an array."
         )
-    kept = settings.kept_inputs
+    kept, rounding = settings.kept_inputs, _rounding(problem)
     loss, delta = null_model(problem, kept if len(shapes) == 1 else kept[:0])
     if len(shapes) == 1:
         gradient = np.asarray(problem.data.X.T @ delta.astype(problem.network.dtype))
         gradient[kept] = 0
         bottom = least_alpha(lambda alpha: _bound(settings, shapes, alpha), gradient)
     else:
-        bottom = _network_bound(settings, problem, penalties, loss, delta)
+        bottom = _network_bound(settings, problem, penalties, loss, delta, rounding)
     if not np.isfinite(bottom):
         raise ValueError(
             f"penalty={settings.penalty!r} zeros nothing at any alpha: raise l1_ratio, or give "
             "alphas as an array."
         )
-    if not bottom > _rounding(problem):
+    if not bottom > rounding:
         raise ValueError(
             "y is constant, or no feature varies with it: every alpha gives the null model. Give "
-            "alphas as an array, or check the data."
+            "alphas as an array, or check the data; rows of weight zero may leave a single class."
         )
     tops = [p.alpha_above(bottom * ratio, loss) / ratio for p, ratio in zip(penalties, ratios)]
     unit = scaled(settings, 1.0, problem.data).item()
@@ -147,10 +148,8 @@ def grid_ends(settings: Settings, problem: Problem) -> tuple[float, float]:
 
 def _rounding(problem: Problem) -> float:
     """What the rounding of y and of sums over rows may leave of a gradient that is zero."""
-    X, y = problem.data.X, problem.data.y
-    values = X.data if sparse.issparse(X) else X
-    largest = max(abs(values.max(initial=0)), abs(values.min(initial=0)))
-    return float(ROUNDING * np.finfo(np.float64).eps * largest * max(1.0, np.abs(y).max()))
+    largest = largest_magnitude(problem.data.X) * max(1.0, largest_magnitude(problem.data.y))
+    return float(ROUNDING * np.finfo(np.float64).eps * largest)
 
 
 def _bound(settings: Settings, shapes: Sequence[tuple[int, int]], alpha: float) -> Penalty:
@@ -165,6 +164,7 @@ def _network_bound(
     penalties: Sequence[Penalty],
     loss: float,
     delta: Floats,
+    rounding: float,
 ) -> float:
     """Alpha from which the null model is the global minimum, the penalties being convex.
 
@@ -189,7 +189,7 @@ def _network_bound(
         reach, factor = reach[settings.factor > 0], settings.factor[settings.factor > 0]
         reach = reach / factor
     q = reach.max(initial=0) * settings.steepest ** (depth - 1)
-    if q <= _rounding(problem):
+    if q <= rounding:
         return 0.0
     return loss ** (1 - 1 / depth) * (q / cost) ** (1 / depth) / depth
 

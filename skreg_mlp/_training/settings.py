@@ -67,8 +67,7 @@ class Settings:
     @property
     def ratios(self) -> Floats:
         """Strength of each layer relative to the largest: what a path keeps."""
-        alphas = np.array(self.alphas, dtype=np.float64)
-        return alphas / alphas.max() if alphas.any() else np.ones_like(alphas)
+        return relative(self.alphas)
 
     @property
     def kept_inputs(self) -> Ints:
@@ -131,6 +130,12 @@ class Settings:
     def batch_rows(self, n_rows: int, auto: int = AUTO_BATCH) -> int:
         """Rows a step."""
         return min(self.batch_size or auto, n_rows)
+
+
+def relative(alphas: Any) -> Floats:
+    """Strengths as shares of the largest; 1 each where all are 0."""
+    alphas = np.asarray(alphas, dtype=np.float64)
+    return alphas / alphas.max() if alphas.any() else np.ones_like(alphas)
 
 
 def build_problem(settings: Settings, data: Data, targets: Targets) -> Problem:

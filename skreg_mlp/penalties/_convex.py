@@ -203,7 +203,7 @@ class OfGroups(Penalty):
     ) -> Self:
         strengths: Any = alpha
         if factor is not None:
-            strengths = alpha * (factor if groups is None else _of_groups(factor, groups))
+            strengths = alpha * (factor if groups is None else factor_of_groups(factor, groups))
         return self._bound(strengths, shape, groups=groups, sizes=None)
 
     def restricted(self, rows: Ints, columns: Ints) -> Penalty:
@@ -232,13 +232,13 @@ class OfGroups(Penalty):
         return np.sqrt(n_columns).item()
 
 
-def _of_groups(factor: Floats, groups: Ints) -> Floats:
-    """One factor for each group, from those of its rows."""
+def factor_of_groups(factor: Floats, groups: Ints) -> Floats:
+    """One factor for each group, from those of its rows, which must be equal."""
     first = np.unique(groups, return_index=True)[1]
     if not np.array_equal(factor[first][groups], factor):
         raise ValueError(
-            "penalty_factor must be equal for all features of one group of feature_groups: a group "
-            "is kept or dropped as a whole."
+            "penalty_factor must be equal for all features of one group of feature_groups, which "
+            f"is kept or dropped as a whole; got {factor.tolist()}."
         )
     return factor[first]
 
@@ -387,10 +387,12 @@ class ByRows(Penalty):
     parts: tuple[tuple[Ints, Penalty], ...]
 
     def restricted(self, rows: Ints, columns: Ints) -> Penalty:
-        parts = []
+        parts, place = [], np.empty(self._known_shape()[0], dtype=int)
         for own, penalty in self.parts:
-            inside, places = np.nonzero(own[:, None] == rows)
-            parts.append((places, penalty.restricted(inside, columns)))
+            place[...] = -1
+            place[own] = np.arange(len(own))
+            left = np.flatnonzero(place[rows] >= 0)
+            parts.append((left, penalty.restricted(place[rows[left]], columns)))
         return ByRows(parts, (len(rows), len(columns)))
 
     def value(self, W: Floats) -> float:

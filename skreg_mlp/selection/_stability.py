@@ -104,8 +104,8 @@ def _first_within(
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
     for _ in follow(estimator, entry, walk, grid, certify=False):
-        weights = entry.weights(walk.problem.network, walk.theta)
-        selected = selected_inputs(weights["coefs_"]) | _always_kept(estimator)
+        inputs = selected_inputs(walk.problem.network.coefs(walk.theta))
+        selected = entry.per_feature(inputs) | _always_kept(estimator)
         walk.done = selected.sum() <= max_features
     if not walk.done:
         raise ValueError(
@@ -323,9 +323,9 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     def _warn_if_empty(self, n_empty: int, n_halves: int) -> None:
         if n_empty == n_halves:
             warnings.warn(
-                f"None of {n_halves} halves selected any feature: X does not tell y, the grid has "
-                "too few alphas, or the networks were not trained. Scale X, raise alphas, max_iter "
-                "or learning_rate_init, or lower tol or eps.",
+                f"{n_halves} of {n_halves} halves selected no feature at all: X does not tell y, "
+                "the grid has too few alphas, or the networks were not trained. Scale X, raise "
+                "alphas, max_iter or learning_rate_init, or lower tol or eps.",
                 UserWarning,
                 stacklevel=3,
             )
