@@ -94,6 +94,8 @@ def read_rows(
     if numeric:
         y = y.astype(np.float64, copy=False)
         validation.check_magnitude(y, y.dtype, "y", "TransformedTargetRegressor")
+    elif not y.dtype.isnative:  # whose kind scikit-learn 1.6 does not recognize
+        y = y.astype(y.dtype.newbyteorder("="))
     suffix = name.removeprefix("X")
     return Rows(X, y, validation.check_weights(sample_weight, X, f"sample_weight{suffix}"))
 
