@@ -80,7 +80,7 @@ def stability(estimator=None, **kwargs):
 # Weights of other types, set by hand or read from a file
 # --------------------------------------------------------------------------------------------
 FORMS = r"""
-import itertools, json, sys, warnings
+import copy, itertools, json, sys, warnings
 import numpy as np
 from scipy import sparse
 from _layouts import read_only, unaligned
@@ -160,42 +160,46 @@ def attempt(call, model):
         return f"wrong: {type(error).__name__}: {error}"
 
 
+def network(sizes, binary):
+    # float16 and the integers hold its weights exactly and, if `binary`, so do booleans
+    model = RegularizedMLPRegressor(
+        sizes, solver="lbfgs", penalty="l1", alpha=0.02, max_iter=20, random_state=0
+    ).fit(X, y)
+    model.coefs_ = [np.round(2 * W) for W in model.coefs_]
+    model.coefs_[0][0, 0] = 1.0
+    model.intercepts_ = [np.ones_like(b) for b in model.intercepts_]
+    if binary:
+        model.coefs_ = [1.0 * (W != 0) for W in model.coefs_]
+    return model
+
+
 wrong = []
 hidden = (), (4,), (4, 3)
+networks = {key: network(*key) for key in itertools.product(hidden, (False, True))}
+expected = {
+    (key, name): call(model) for key, model in networks.items() for name, call in calls.items()
+}
 NO_NUMBERS = {"object", "datetime64[s]", "U8", "S8", "list", "tuple", "matrix of objects", "ragged",
               "one more axis", "none"}
 for name, convert in {**arrays, **layouts, **csr}.items():
     for sizes, attribute in itertools.product(hidden, ("coefs_", "intercepts_", "both")):
         if attribute != "coefs_" and name in csr:
             continue
-        model = RegularizedMLPRegressor(
-            sizes, solver="lbfgs", penalty="l1", alpha=0.02, max_iter=20, random_state=0
-        ).fit(X, y)
-        # of few digits, so that float16 and the integers hold them exactly
-        model.coefs_ = [np.round(2 * W) for W in model.coefs_]
-        model.coefs_[0][0, 0] = 1.0
-        model.intercepts_ = [np.ones_like(b) for b in model.intercepts_]
-        if name in ("bool", "uint8", "csr of bool"):
-            model.coefs_ = [1.0 * (W != 0) for W in model.coefs_]
+        key = sizes, name in ("bool", "uint8", "csr of bool")
+        model = copy.copy(networks[key])
+        try:
+            if attribute != "intercepts_":
+                model.coefs_ = [convert(W) for W in model.coefs_]
+            if attribute != "coefs_":
+                model.intercepts_ = [convert(b) for b in model.intercepts_]
+        except (TypeError, ValueError):  # numpy or scipy has no such form
+            continue
         for call_name, call in calls.items():
-            if call_name not in sys.argv[1:]:
-                continue
             if name in NO_NUMBERS and call_name not in ("predict", "pruned"):
                 continue  # no promise but of predictions
-            before = attempt(call, model)
-            kept = model.coefs_, model.intercepts_
-            try:
-                if attribute != "intercepts_":
-                    model.coefs_ = [convert(W) for W in model.coefs_]
-                if attribute != "coefs_":
-                    model.intercepts_ = [convert(b) for b in model.intercepts_]
-            except (TypeError, ValueError):  # numpy or scipy has no such form
-                model.coefs_, model.intercepts_ = kept
-                continue
-            after = attempt(call, model)
-            model.coefs_, model.intercepts_ = kept
+            print(name, attribute, sizes, call_name, file=sys.stderr)
+            before, after = expected[key, call_name], attempt(call, copy.copy(model))
             told = isinstance(after, str) and after.startswith("ValueError")
-            assert not isinstance(before, str), before
             if not told and (isinstance(after, str) or after.shape != before.shape
                              or not np.allclose(after, before, rtol=1e-3, atol=1e-3)):
                 text = after if isinstance(after, str) else f"{after.tolist()[:3]}, not these"
@@ -204,13 +208,10 @@ print(json.dumps(wrong))
 """
 
 
-@pytest.mark.parametrize(
-    "calls", [["predict"], ["pruned"], ["sparse", "dense"], ["features", "importances"]], ids=str
-)
-def test_weights_of_any_form_are_right_or_refused(calls):
+def test_weights_of_any_form_are_right_or_refused():
     """In another process: what is wrong here may read memory that is not there."""
     done = subprocess.run(
-        [sys.executable, "-c", FORMS, *calls],
+        [sys.executable, "-c", FORMS],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
@@ -287,15 +288,15 @@ ENTRIES = {
 @pytest.mark.parametrize("cls", SINGLES)
 def test_any_layout_of_the_data(cls, entry, layout):
     change = LAYOUTS[layout]
-    for solver in ["adam"] if entry == "partial_fit" else ["lbfgs", "adam"]:
-        for dtype in (np.float64, np.float32):
-            data = X.astype(dtype), target(cls), WEIGHT.astype(dtype)
-            model = make(cls, solver=solver, batch_size=20)
-            plain = ENTRIES[entry](model, *data)
-            changed = ENTRIES[entry](make(cls, solver=solver, batch_size=20), *map(change, data))
-            for one, other in zip(plain, changed, strict=True):
-                error = 1e-3 if dtype == np.float32 else 1e-9
-                assert_allclose(one, other, rtol=error, atol=error)
+    for solver, dtype in ("adam", np.float32), ("lbfgs", np.float64), ("lbfgs", np.float32):
+        solver = "adam" if entry == "partial_fit" else solver
+        data = X.astype(dtype), target(cls), WEIGHT.astype(dtype)
+        model = make(cls, solver=solver, batch_size=20)
+        plain = ENTRIES[entry](model, *data)
+        changed = ENTRIES[entry](make(cls, solver=solver, batch_size=20), *map(change, data))
+        for one, other in zip(plain, changed, strict=True):
+            error = 1e-3 if dtype == np.float32 else 1e-9
+            assert_allclose(one, other, rtol=error, atol=error)
 
 
 # --------------------------------------------------------------------------------------------
@@ -374,8 +375,8 @@ def test_stability_selection_does_not_read_alpha_with_max_features(cls, hidden, 
     """Whatever it is, 0 included."""
     masks = [
         stability(
-            make(cls, hidden, penalty=penalty, alpha=alpha, max_iter=50, solver="lbfgs"),
-            max_features=2, alphas=6,
+            make(cls, hidden, penalty=penalty, alpha=alpha, max_iter=15, solver="lbfgs"),
+            max_features=2, alphas=4,
         ).fit(X, target(cls)).selection_frequencies_
         for alpha in (0, 0.3)
     ]  # fmt: skip
@@ -730,7 +731,7 @@ def test_a_diverging_cross_validation_says_so(scoring, relaxed, dtype, hidden, s
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_a_relaxed_refit_revives_no_weight(hidden, solver, penalty):
     n_kept = 0
-    for seed in range(50):
+    for seed in range(12):
         rng = np.random.default_rng(seed)
         n, d = rng.integers(15, 60), rng.integers(2, 8)
         rows = rng.standard_normal((n, d))
@@ -744,4 +745,4 @@ def test_a_relaxed_refit_revives_no_weight(hidden, solver, penalty):
             assert not W[W_path == 0].any(), seed
         assert not model.selected_features_[~model.path_.selected_features[model.best_index_]].any()
         n_kept += sum(0 < np.count_nonzero(W) < W.size for W in on_path)
-    assert n_kept > 10  # there was something to revive, and something to train
+    assert n_kept > 3  # there was something to revive, and something to train

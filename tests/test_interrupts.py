@@ -263,7 +263,7 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS, ids=option_id)
 def test_first_fit_with_options(cls, options):
     call, check = refit(cls)
-    outcomes = assert_each_moment_is_consistent(make(cls, (3,), **options), call, 15, check)
+    outcomes = assert_each_moment_is_consistent(make(cls, (3,), **options), call, 12, check)
     assert "before" in outcomes
 
 
@@ -339,7 +339,7 @@ def test_cross_validation(cls, options):
     model = make_cv(cls, **options)
     factor = model.penalty_factor
     model.set_params(penalty_factor=None).fit(*old(cls)).set_params(penalty_factor=factor)
-    assert "before" in assert_each_moment_is_consistent(model, call, 14, check)
+    assert "before" in assert_each_moment_is_consistent(model, call, 10, check)
 
 
 # --------------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ def test_functions_leave_the_estimator_alone(cls, hidden, solver, function):
     model = make(cls, hidden, solver=solver, verbose=1, max_iter=2, batch_size=42)
     model.fit(*old(cls)).set_params(penalty_factor=factor)
     outcomes = assert_each_moment_is_consistent(
-        model, lambda model: function(model, X, y), 12, never
+        model, lambda model: function(model, X, y), 8, never
     )
     assert outcomes == {"before"}
 
@@ -377,16 +377,16 @@ def test_functions_leave_the_estimator_alone(cls, hidden, solver, function):
 @pytest.mark.parametrize("max_features", [None, 2])
 @pytest.mark.parametrize("verbose", [0, 1])
 def test_stability_selection_is_all_or_nothing(cls, max_features, verbose):
-    single = make(cls, (), max_iter=20, solver="lbfgs", penalty="l1")
+    single = make(cls, (), max_iter=5, solver="lbfgs", penalty="l1")
     model = StabilitySelection(
-        single, max_features=max_features, alphas=12, n_pairs=2, random_state=0, verbose=verbose
+        single, max_features=max_features, alphas=4, n_pairs=2, random_state=0, verbose=verbose
     ).fit(*old(cls))
     X, y = new(cls)
 
     def check(estimator, complete):
         assert state(estimator) == state(complete)
 
-    outcomes = assert_each_moment_is_consistent(model, lambda m: m.fit(X, y), 12, check)
+    outcomes = assert_each_moment_is_consistent(model, lambda m: m.fit(X, y), 10, check)
     assert "before" in outcomes
 
 

@@ -1,5 +1,7 @@
 """Stability selection and its bounds; groups of one-hot columns."""
 
+import functools
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -61,7 +63,7 @@ SUBSAMPLES = "a row of weight two stays in one half, two rows may come into diff
     [
         selector(n_pairs=1, alpha=0.01),
         selector(RegularizedMLPClassifier, n_pairs=1, alpha=0.01),
-        selector(RegularizedMLPClassifier, n_pairs=1, max_features=1, alphas=5),
+        selector(RegularizedMLPClassifier, n_pairs=1, max_features=1, alphas=3),
     ],
     expected_failed_checks=lambda estimator: {
         "check_sample_weight_equivalence_on_dense_data": SUBSAMPLES,
@@ -149,12 +151,22 @@ class Uneven(Random):
     slope = 0.3
 
 
+NOTHING_FOUND = "ignore:.* halves selected no feature:UserWarning"  # with few rows or alphas
+
+
+@functools.cache
+def chance_of(cls):
+    """The probability of each feature to be selected, of many draws."""
+    draws = [cls(random_state=s).fit(np.zeros((4, 15)), 0).selected_features_ for s in range(3000)]
+    return np.mean(draws, axis=0)
+
+
 @pytest.mark.parametrize("cls", [Random, Uneven])
 @pytest.mark.parametrize("n_pairs, threshold", [(1, 1.0), (2, 0.75), (5, 0.6), (5, 0.8)])
 def test_bounds_hold_for_selectors_that_guess(cls, n_pairs, threshold):
     """Of features selected with probability at most q / p, no more are kept than the bound."""
     rows, p = np.zeros((4, 15)), 15
-    chance = np.mean([cls(random_state=s).fit(rows, 0).selected_features_ for s in range(3000)], 0)
+    chance = chance_of(cls)
     low = chance <= 5 / p + (0.05 if cls is Random else 0.0)
     assert low.sum() == p if cls is Random else 3 < low.sum() < 12
     kept = []
@@ -169,6 +181,7 @@ def test_bounds_hold_for_selectors_that_guess(cls, n_pairs, threshold):
         assert abs(np.mean(kept) - bounds[0]) < 4 * error
 
 
+@pytest.mark.filterwarnings(NOTHING_FOUND)
 def test_few_features_of_pure_noise_are_kept():
     kept = []
     for seed in range(6):
@@ -240,6 +253,7 @@ def test_max_features_is_the_first_network_on_the_path(cls, hidden, penalty):
         assert_array_equal(given, mask)
 
 
+@pytest.mark.filterwarnings(NOTHING_FOUND)
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_never_more_than_max_features(solver):
     network = dict(solver=solver, learning_rate_init=0.01, max_iter=30, tol=1e-2)
