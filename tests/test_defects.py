@@ -699,8 +699,7 @@ def test_memory_of_lbfgs_is_bounded(penalty, width, pairs_bytes, monkeypatch):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("relaxed", [False, True])
-@pytest.mark.parametrize("scoring", ["loss", "default"])
+@pytest.mark.parametrize("scoring, relaxed", [("loss", False), ("default", True)])
 def test_a_diverging_cross_validation_says_so(scoring, relaxed, dtype, hidden, solver, cls):
     scoring = scoring if scoring == "loss" else ("accuracy" if is_classifier(cls) else "r2")
     model = make_cv(

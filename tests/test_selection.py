@@ -170,7 +170,7 @@ def test_bounds_hold_for_selectors_that_guess(cls, n_pairs, threshold):
     low = chance <= 5 / p + (0.05 if cls is Random else 0.0)
     assert low.sum() == p if cls is Random else 3 < low.sum() < 12
     kept = []
-    for seed in range(200):
+    for seed in range(100):
         model = StabilitySelection(cls(), n_pairs=n_pairs, threshold=threshold, random_state=seed)
         kept.append((model.fit(rows, np.arange(4.0)).get_support() & low).sum())
     bounds = [model.expected_false_selections(assumption=a) for a in ("none", "unimodal")]
