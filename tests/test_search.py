@@ -23,7 +23,7 @@ from sklearn.base import clone
 from skreg_mlp import regularization_path
 from skreg_mlp._training import walk
 
-DRAWS = 50  # of each entry, in the suite
+DRAWS = 40  # of each entry, in the suite
 SHORT_PATH = 60  # steps of a stochastic solver along a path, thousands otherwise
 ROUNDINGS = 100  # how many times the measured slack is allowed: sums of many terms lose more
 RELATIVE = {"float32": 1e-5, "float64": 1e-10}
