@@ -486,6 +486,7 @@ def test_shapes_that_do_not_fit(X_bad, y_bad):
         make().fit(X_bad, y_bad)
 
 
+@pytest.mark.filterwarnings("ignore:The start already has")
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_constant_targets_and_constant_columns(solver):
     estimator = make(solver=solver, max_iter=300, learning_rate_init=0.01)

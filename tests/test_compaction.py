@@ -192,7 +192,7 @@ def test_pruning_what_was_edited_since():
 
 def test_a_sparse_fit_prunes_to_the_units_it_kept():
     X, y = regression_data(d=8)
-    est = regressor((6,), activation="tanh", penalty="group_l1", alpha=0.1, tol=1e-4).fit(X, y)
+    est = regressor((6,), activation="tanh", penalty="group_l1", alpha=0.07, tol=1e-4).fit(X, y)
     pruned = est.prune()
     alive = int(est.coefs_[1].any(axis=1).sum())
     assert sizes(pruned) == [est.n_selected_features_, alive, 1]
