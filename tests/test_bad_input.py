@@ -506,6 +506,8 @@ BAD_WEIGHTS = [
     (np.r_[np.inf, np.ones(59)], "infinity"),
     (np.ones(59), r"shape == \(59,\), expected \(60,\)"),
     (np.ones((60, 1)), r"shape == \(60, 1\), expected \(60,\)"),
+    (np.ones(0), r"shape == \(0,\), expected \(60,\)"),
+    (np.array(1.0), r"shape == \(\), expected \(60,\)"),
 ]
 
 

@@ -231,7 +231,10 @@ def check_weights(sample_weight, X, name="sample_weight"):
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(X.shape[0], sample_weight)
-    weights = check_array(sample_weight, ensure_2d=False, dtype=X.dtype, input_name=name)
+    # none at all is a wrong shape too, of which scikit-learn's message would not say whose it is
+    weights = check_array(
+        sample_weight, ensure_2d=False, ensure_min_samples=0, dtype=X.dtype, input_name=name
+    )
     if weights.shape != (X.shape[0],):
         raise ValueError(
             f"{name}.shape == {weights.shape}, expected {(X.shape[0],)}: one weight per row of X."

@@ -48,6 +48,15 @@ def _n_pairs(n_variables):
     return int(np.clip(PAIRS_BYTES // (32 * n_variables), FEWEST_PAIRS, PAIRS))
 
 
+# what may be the sign of a variable: 0 for either
+BOUNDS = {0: (None, None), 1: (0.0, None), -1: (None, 0.0)}
+
+
+def _bounds(signs):
+    """As L-BFGS-B reads them: pairs that are shared, where `Bounds` make two numbers a variable."""
+    return None if signs is None else [BOUNDS[sign] for sign in signs.tolist()]
+
+
 class Objective:
     """A problem seen in float64: counts, budget, and the last iterate accepted."""
 
@@ -111,21 +120,17 @@ class Objective:
         if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
             raise _Stop
         try:
-            optimize.minimize(
+            optimize.fmin_l_bfgs_b(
                 value_and_gradient,
                 stage.start,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=stage.bounds,
+                bounds=_bounds(stage.signs),
+                m=_n_pairs(len(stage.start)),
+                factr=0,
+                pgtol=tol,
+                maxfun=self.max_fun - self.n_fun,
+                maxiter=min(max_iter, self.max_iter - self.n_iter),
                 callback=accept,
-                options=dict(
-                    maxcor=_n_pairs(len(stage.start)),
-                    ftol=0,
-                    gtol=tol,
-                    maxls=MAX_LINE_SEARCH,
-                    maxiter=min(max_iter, self.max_iter - self.n_iter),
-                    maxfun=self.max_fun - self.n_fun,
-                ),
+                maxls=MAX_LINE_SEARCH,
             )
         except _EndOfStage:
             pass
@@ -158,11 +163,10 @@ class Lifted:
         self._ridge = np.zeros(len(group))
         self._ridge[self._gated] = self._strength[self._group]
         self.start = self._lift(theta[active])
-        lower = np.full(len(self.start), -np.inf)
-        lower[self._split] = 0
+        self.signs = None
         if len(self._split):
-            lower[len(group) :] = 0
-        self.bounds = optimize.Bounds(lower, np.inf)
+            self.signs = np.zeros(len(self.start), dtype=np.int8)
+            self.signs[self._split] = self.signs[len(group) :] = 1
 
     def _lift(self, w):
         squares = np.bincount(self._group, (w * w)[self._gated], len(self._strength))
@@ -230,10 +234,9 @@ class Restricted:
         group = terms.groups[support]
         self._grouped, self._strength = group >= 0, terms.strength
         self._group = group[self._grouped]
-        self.bounds = None  # scipy loops over bounds in Python
-        if signed.any():
-            lower = np.where(signed & (self.start > 0), 0, -np.inf)
-            self.bounds = optimize.Bounds(lower, np.where(signed & (self.start < 0), 0, np.inf))
+        self.signs = np.where(signed, np.sign(self.start), 0).astype(np.int8)
+        if not signed.any():
+            self.signs = None
 
     def theta(self, x):
         theta = np.zeros(self._n)
