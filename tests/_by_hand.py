@@ -202,7 +202,8 @@ class ByHand:
         """Name of the loss, targets as it reads them, weights in the loss."""
         model = self.model
         if hasattr(model, "target_scale_"):
-            return self.params["loss"], (y - model.target_offset_) / model.target_scale_, weight
+            scale = np.where(model.target_scale_ > 0, model.target_scale_, 1)  # 0 for a constant
+            return self.params["loss"], (y - model.target_offset_) / scale, weight
         if y.ndim == 2:
             return "binary", y, weight
         per_class = self.params["class_weight"]

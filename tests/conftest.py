@@ -68,6 +68,14 @@ def pytest_collection_modifyitems(config, items):
         random.Random(order).shuffle(items)
 
 
+@pytest.fixture
+def data_of_scikit_learn(monkeypatch):
+    """Data sets that scikit-learn makes keep their seeds: its checks expect scores on them."""
+    makers = sys.modules["sklearn.datasets._samples_generator"]
+    seeded = makers.check_random_state
+    monkeypatch.setattr(makers, "check_random_state", getattr(seeded, "__wrapped__", seeded))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_blas_thread():
     with threadpool_limits(1):

@@ -46,8 +46,8 @@ def test_gradient(loss, activation, k, weighted):
         loss, (4, 3), activation=activation, n=7, d=3, k=k, weighted=weighted
     )
     theta = 0.5 * theta
-    if activation in KINKED:
-        assert distance_to_kink(problem, theta) > 2e-4, "the test needs another seed"
+    while activation in KINKED and distance_to_kink(problem, theta) < 2e-4:
+        theta = 1.1 * theta
     _, gradient = value_and_gradient(problem, theta)
     numeric = central_differences(lambda t: value_and_gradient(problem, t)[0], theta)
     n_weights = problem.network.n_weights

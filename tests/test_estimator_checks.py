@@ -16,7 +16,7 @@ CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 # on the way to tol rounding is amplified beyond the 1e-7 of the checks, by a non-convex fit and,
 # with more columns than rows, by a linear one
 FEW = dict(solver="lbfgs", max_iter=20)
-FAST = dict(max_iter=40, learning_rate_init=0.02)
+FAST = dict(max_iter=40, learning_rate_init=0.01)
 
 
 def instances():
@@ -34,6 +34,7 @@ def instances():
         yield cls((5,), alphas=2, cv=2, solver="lbfgs", max_iter=5)
 
 
+@pytest.mark.usefixtures("data_of_scikit_learn")
 @pytest.mark.filterwarnings("ignore")  # the checks fit unscaled, tiny and degenerate data
 @parametrize_with_checks(list(instances()))
 def test_estimator(estimator, check):

@@ -440,8 +440,8 @@ def test_every_loss_beats_the_null_model_on_raw_targets(loss, solver, hidden):
     rows = StandardScaler().fit_transform(rows)
     model = RegularizedMLPRegressor(
         hidden, loss=loss, quantile=0.8, solver=solver, alpha=1e-3, batch_size=50,
-        max_iter=12 if solver == "lbfgs" and hidden else 60, learning_rate_init=0.02,
-        random_state=0,
+        max_iter=12 if solver == "lbfgs" and hidden else 60,
+        learning_rate_init=0.01 if solver == "sgd" else 0.02, random_state=0,
     ).fit(rows[::2], y[::2])  # fmt: skip
     prediction = model.predict(rows[1::2])
     null = np.full(len(prediction), NULL.get(loss, np.mean)(y[::2]))

@@ -58,6 +58,7 @@ CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 SUBSAMPLES = "a row of weight two stays in one half, two rows may come into different ones"
 
 
+@pytest.mark.usefixtures("data_of_scikit_learn")
 @pytest.mark.filterwarnings("ignore")  # the checks fit unscaled, tiny and degenerate data
 @parametrize_with_checks(
     [

@@ -493,7 +493,7 @@ def test_scaled_targets_give_scaled_predictions(solver, k, loss, c):
     def predictions(c):
         est = RegularizedMLPRegressor(
             (6,), loss=loss, huber_delta=0.5, activation="tanh", penalty=None, solver=solver,
-            learning_rate_init=0.01, batch_size=20, max_iter=15, random_state=0, epsilon=1e-14,
+            learning_rate_init=0.01, batch_size=20, max_iter=25, random_state=0, epsilon=1e-14,
             n_iter_no_change=np.inf,
         )  # fmt: skip
         return fit_quietly(est, X, c * y).predict(X)

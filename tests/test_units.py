@@ -405,8 +405,8 @@ def test_one_output_is_constant(constant, solver, loss):
     both = np.column_stack([Y * 1e3, np.full(N, constant)])
     model = quietly(make(loss=loss, solver=solver).fit, X, both)
     alone = quietly(make(loss=loss, solver=solver).fit, X, both[:, 0])
-    assert model.target_scale_[1] == 1 and not model.coefs_[0][:, 1].any()
-    assert_allclose(model.predict(X)[:, 1], constant, rtol=1e-12, atol=1e-12)
+    assert model.target_scale_[1] == 0 and not model.coefs_[0][:, 1].any()
+    assert_array_equal(model.predict(X)[:, 1], constant)
     assert_allclose(model.target_scale_[0], alone.target_scale_[0], rtol=1e-15)
     if solver == "adam":  # the others share their steps between outputs
         assert_allclose(model.coefs_[0][:, 0], alone.coefs_[0][:, 0], rtol=1e-6, atol=1e-9)
@@ -414,11 +414,34 @@ def test_one_output_is_constant(constant, solver, loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_a_constant_y(loss, solver):
-    for constant in (0.1, 19.9, -3e7):
-        model = quietly(make(loss=loss, solver=solver).fit, X, np.full(N, constant))
-        assert_array_equal(model.target_scale_, [1.0])
-        assert_allclose(model.predict(X), constant, rtol=1e-12)
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_a_constant_y_is_what_is_predicted(hidden, loss, solver):
+    for constant, dtype in product((0.0, 0.1, 19.9, -3e7, 1e-9), (np.float64, np.float32)):
+        model = make(hidden=hidden, loss=loss, solver=solver, max_iter=3)
+        quietly(model.fit, X.astype(dtype), np.full(N, constant))
+        assert_array_equal(model.target_scale_, [0.0])
+        predicted = model.predict(X.astype(dtype))
+        assert predicted.dtype == dtype
+        assert_array_equal(predicted, dtype(constant))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("power", POWERS)
+def test_the_unit_of_a_constant_does_not_matter(power, hidden, solver, loss):
+    """Nor to scores on validation data, which are not constant."""
+    fits = []
+    for factor in (1.0, 2.0**power):
+        model = make(hidden=hidden, loss=loss, solver=solver, max_iter=3, early_stopping=True)
+        model.set_params(tol=0.0)
+        constant, y_val = np.full(N, 19.9 * factor), (19.9 + Y) * factor
+        fits.append(quietly(model.fit, X, constant, X_val=X, y_val=y_val))
+    one, other = fits
+    for a, b in zip(network_facts(one), network_facts(other)):
+        assert_array_equal(a, b)
+    if loss == "squared_error":
+        assert_allclose(other.validation_scores_, -np.mean((Y * factor) ** 2) / 2, rtol=1e-9)
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
@@ -514,8 +537,8 @@ def test_a_constant_output_of_many_rows(n, solver):
     X, y = data(n=n)
     both = np.column_stack([y, np.full(n, 19.9)])
     model = quietly(make(solver=solver).fit, X, both)
-    assert model.target_scale_[1] == 1 and not model.coefs_[0][:, 1].any()
-    assert_allclose(model.predict(X)[:, 1], 19.9, rtol=1e-9)
+    assert model.target_scale_[1] == 0 and not model.coefs_[0][:, 1].any()
+    assert_array_equal(model.predict(X)[:, 1], 19.9)
 
 
 def taught(model, chunks):
@@ -535,8 +558,7 @@ def test_constant_first_chunks(hidden, solver, loss):
     model = make(**params)
     with pytest.warns(UserWarning, match="y is constant in all calls"):
         model.partial_fit(X[:13], np.full(13, constant))
-    if not hidden:  # of which the start is the null model
-        assert_allclose(model.predict(X), constant, rtol=1e-12)
+    assert_array_equal(model.predict(X), constant)
     taught(model, chunks)
     alone = taught(make(**params), chunks)
     assert_array_equal(model.target_scale_, alone.target_scale_)

@@ -511,7 +511,8 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     target_scale_, target_offset_ : ndarray of shape (`n_outputs_`,)
         Scale and offset of each output, in float64: predictions are the scores of the network times
         the scale plus the offset. ``intercepts_``, ``coefs_``, losses and ``stationarity_`` are
-        stated in units of them. 1 and 0 for "poisson" and "gamma", whose unit matters.
+        stated in units of them. 1 and 0 for "poisson" and "gamma", whose unit matters. The scale is
+        0 where y is constant: predictions are that constant.
 
     n_features_in_ : int
         Number of features seen in `fit`.

@@ -404,7 +404,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         if targets.scale is not None and not np.all(targets.scale.known):
             warnings.warn(
                 "y is constant in all calls of partial_fit so far: its unit is not known yet, and "
-                "target_scale_ is 1 until a call whose y varies.",
+                "predictions are that constant until a call whose y varies.",
                 UserWarning,
                 stacklevel=3,
             )

@@ -88,17 +88,17 @@ class Problem:
             gradient[self.fixed] = 0
         return value
 
-    def mean_loss(self, theta, data, loss=None, scale=None):
+    def mean_loss(self, theta, data, loss=None, factors=None):
         """Mean loss at `theta` over other rows than those of the problem.
 
-        Or another `loss`, of y and raw scores multiplied by `scale`: see `Targets.raw_loss`.
+        Or another `loss`, of y and raw scores times their `factors`: see `Targets.raw_loss`.
         """
         loss, total, step = loss or self.loss, 0.0, self._workspace.n_rows
         for start in range(0, data.n_rows, step):
             X, y, weight = data.rows(slice(start, start + step), data.n_rows)
             raw = self.network.forward(X, theta, self._workspace)
-            if scale is not None:  # in float64, as the scale is
-                raw, y = raw * scale, y * scale
+            if factors is not None:  # in float64, as these are
+                y, raw = y * factors[0], raw * factors[1]
                 weight = weight.astype(raw.dtype) if np.ndim(weight) else weight
             total += loss.value_and_gradient(raw, y, weight, np.empty_like(raw))
         return total

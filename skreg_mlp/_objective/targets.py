@@ -24,11 +24,20 @@ def resolves(dtype, largest, spread):
 
 
 class Scale(NamedTuple):
-    """Offset and scale of each output; ``known`` says for which of them y has varied so far."""
+    """Offset and scale of each output; ``known`` says for which of them y has varied so far.
+
+    Where it has not, y has no unit: the loss is stated with the scale 1, and predictions are the
+    offset, whatever the scores (``factor`` is 0). So the unit of a constant does not matter either.
+    """
 
     offset: np.ndarray
     scale: np.ndarray
     known: np.ndarray | bool = True
+
+    @property
+    def factor(self):
+        """What scores are multiplied by for predictions: the scale, or 0 where y is constant."""
+        return np.where(self.known, self.scale, 0.0)
 
     @classmethod
     def of(cls, loss, y, weight, *, scaled=True):
@@ -63,8 +72,8 @@ class Scale(NamedTuple):
 
     def undone(self, raw):
         """Raw scores in units of y, in their own dtype unless that is too coarse at the offset."""
-        values = raw.astype(np.float64) * self.scale + self.offset
-        fits = resolves(raw.dtype, np.abs(self.offset), self.scale)
+        values = raw.astype(np.float64) * self.factor + self.offset
+        fits = resolves(raw.dtype, np.abs(self.offset), self.factor) | (self.factor == 0)
         return values.astype(raw.dtype) if np.all(fits) else values
 
 
@@ -88,10 +97,10 @@ class Targets:
 
     @property
     def raw_loss(self):
-        """The loss in the units of y, and by what to multiply y and scores for it (or None)."""
+        """The loss in the units of y, and by what to multiply y and by what scores (or None)."""
         if self.scale is None or not self.loss.equivariant:
             return self.loss, None
-        return self.loss.in_units(self.scale.scale), self.scale.scale
+        return self.loss.in_units(self.scale.scale), (self.scale.scale, self.scale.factor)
 
     @property
     def units(self):

@@ -116,8 +116,8 @@ class Entry:
         if self.held_out is None and rows is None:
             return None
         if self.scorer is None:
-            data, (raw_loss, scale) = self._validation_data(targets, rows), targets.raw_loss
-            return lambda theta: -problem.mean_loss(theta, data, raw_loss, scale)
+            data, raw_loss = self._validation_data(targets, rows), targets.raw_loss
+            return lambda theta: -problem.mean_loss(theta, data, *raw_loss)
         scorer, network = self.scorer(), problem.network
         if rows is None:
             assert self.held_out is not None
@@ -189,6 +189,6 @@ def read_weights(network: Network, targets: Targets, theta: Floats) -> dict[str,
     if targets.classes is not None:
         attributes.update(classes_=targets.classes)
     if targets.scale is not None:
-        scale, offset = targets.scale.scale, targets.scale.offset
-        attributes.update(target_scale_=scale.copy(), target_offset_=offset.copy())
+        factor, offset = targets.scale.factor, targets.scale.offset.copy()
+        attributes.update(target_scale_=factor, target_offset_=offset)
     return attributes
