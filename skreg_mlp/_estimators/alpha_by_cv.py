@@ -101,8 +101,9 @@ def _cv_results(alphas: Floats, figures: Floats) -> dict[str, Any]:
         results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=0), values.std(axis=0)
     for k, values in enumerate(scores):
         results[f"split{k}_test_score"] = values
-    mean = results["mean_test_score"] = scores.mean(axis=0)
-    results["std_test_score"] = scores.std(axis=0)
+    with np.errstate(over="ignore"):  # where folds diverge, scores are as large as numbers get
+        mean = results["mean_test_score"] = scores.mean(axis=0)
+        results["std_test_score"] = scores.std(axis=0)
     results["rank_test_score"] = rankdata(-mean, method="min").astype(np.int32)
     return results
 
