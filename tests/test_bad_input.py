@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ BAD = {
     "penalty": ["lasso", "L1", "none", L1, Penalty, 0, True, ["l1"], ("l1", "l2")],
     "alpha": [
         -1, -1e-9, np.nan, np.inf, True, None, "0.1", [0.1, -1], [0.1, True], [0.1, np.nan],
-        [[0.1, 0.1]], np.array(True), {0.1: 0.1}, 1j,
+        [[0.1, 0.1]], np.array(True), {0.1: 0.1}, 1j, Fraction(1, 2), 10**400,
     ],
     "l1_ratio": [-0.1, 1.1, np.nan, None, "0.5", True],
     "alpha_scaling": ["n", None, "Mean", 1],

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from _layouts import read_only, unaligned
+from _strategies import OnlyProx
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
@@ -745,3 +746,73 @@ def test_a_relaxed_refit_revives_no_weight(hidden, solver, penalty):
         assert not model.selected_features_[~model.path_.selected_features[model.best_index_]].any()
         n_kept += sum(0 < np.count_nonzero(W) < W.size for W in on_path)
     assert n_kept > 3  # there was something to revive, and something to train
+
+
+# --------------------------------------------------------------------------------------------
+# Paths
+# --------------------------------------------------------------------------------------------
+@short
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "quantile"])
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_partial_fit_of_a_network_from_a_path_keeps_its_unit(hidden, loss):
+    """That of a few rows is another: measured anew it would move every prediction."""
+    y = 500 + 100 * SCORES
+    single = make(hidden=hidden, loss=loss, penalty="l1", solver="adam")
+    model = regularization_path(single, X, y, alphas=[1e-3, 1e-2]).to_estimator(0)
+    before = model.predict(X), model.target_scale_, model.target_offset_
+    few = np.argsort(y)[:5]
+    model.set_params(learning_rate_init=1e-12).partial_fit(X[few], y[few])
+    after = model.predict(X), model.target_scale_, model.target_offset_
+    for one, other in zip(before, after, strict=True):
+        assert_allclose(one, other, rtol=1e-9)
+
+
+@dead
+@short
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("entry", ["path", "selection"])
+def test_alpha_of_the_estimator_does_not_choose_the_solver(entry, hidden):
+    """A penalty of alpha 0 is none, and none offers everything."""
+    results = []
+    for alpha in (0, 1):
+        single = make(hidden=hidden, penalty=OnlyProx(), alpha=alpha)
+        if entry == "path":
+            path = regularization_path(single, X, SCORES, alphas=[0.01, 0.1])
+            assert path.to_estimator(0).solver_ == "adam"
+            results.append(path.coefs[-1][0])
+        else:
+            grid = dict(max_features=4, alphas=[0.01, 0.1, 50.0])
+            results.append(stability(single, **grid).fit(X, SCORES).selection_frequencies_)
+        with pytest.raises(ValueError, match="needs a penalty that offers `terms`"):
+            single.set_params(solver="lbfgs")
+            regularization_path(single, X, SCORES, alphas=[0.1])
+    assert_array_equal(*results)
+
+
+@short
+@pytest.mark.parametrize("search", [True, False])
+@pytest.mark.parametrize("cls", [RegularizedMLPRegressor, RegularizedMLPRegressorCV])
+def test_weights_left_at_the_end_of_a_grid_are_told(cls, search):
+    """At a rate that small nothing dies; alphas as given leave what they leave."""
+    single = dict(penalty="l1", solver="adam", learning_rate_init=1e-9, max_iter=2)
+    alphas = 3 if search else [0.01, 0.02]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        if cls is RegularizedMLPRegressor:
+            regularization_path(make(**single), X, SCORES, alphas=alphas)
+        else:
+            make_cv(cls, alphas=alphas, **single).fit(X, SCORES)
+    assert any("weights are left at the last alpha" in str(w.message) for w in told) == search
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "quantile", "poisson", "gamma"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_only_ratios_of_weights_matter_up_to_the_largest_number(solver, loss):
+    y = SCORES - SCORES.min() + 1
+    fits = []
+    for weight in (1.0, 2.0**1013):
+        model = make(hidden=(), loss=loss, solver=solver, penalty="l1", alpha=0.01)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fits.append(model.fit(X, y, sample_weight=np.full(len(X), weight)))
+    assert_allclose(fits[0].coefs_[0], fits[1].coefs_[0], rtol=1e-6, atol=1e-9)

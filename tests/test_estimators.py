@@ -270,6 +270,8 @@ def test_selected_features_follow_broken_paths():
         model.coefs_ = [W * (rng.uniform(size=W.shape) < 0.3) for W in coefs]
         assert_array_equal(model.selected_features_, paths(model.coefs_))
         assert_array_equal(model.feature_importances_ > 0, paths(model.coefs_))
+        model.coefs_ = [W * 1e-200 if k == 0 else W for k, W in enumerate(model.coefs_)]
+        assert_array_equal(model.feature_importances_ > 0, paths(model.coefs_))
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

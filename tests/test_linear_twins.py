@@ -341,7 +341,7 @@ def test_minimum_of_the_other_mlp_is_ours(task, activation, scaling):
     started_at = est.stationarity_
     est.coefs_ = [W.copy() for W in other.coefs_]
     est.intercepts_ = [b.copy() for b in other.intercepts_]
-    est.set_params(warm_start=True, tol=1e-4).fit(X, y)
+    est.set_params(warm_start=True, tol=5e-4).fit(X, y)
     # already stationary: nothing moves, and the objective is theirs
     assert est.n_iter_ == 0
     assert started_at > 1e-3

@@ -116,7 +116,8 @@ def test_a_validation_set_goes_through_a_pipeline(routing):
     assert_array_equal(pipeline["mlp"].coefs_[0], by_hand.coefs_[0])
     assert_allclose(pipeline["mlp"].validation_scores_, by_hand.validation_scores_)
     untransformed = Pipeline(pipeline.steps).fit(rows, SCORES[:60], X_val=rows_val, **given)
-    assert untransformed["mlp"].best_validation_score_ < by_hand.best_validation_score_ - 0.1
+    scores = untransformed["mlp"].validation_scores_, by_hand.validation_scores_
+    assert not np.allclose(*scores, rtol=0.05)
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)

@@ -171,7 +171,7 @@ def test_support_despite_noise(penalty, solver, seed):
     """Trap 3: the support of the optimum, though a batch's gradient exceeds every threshold."""
     best, est = noisy_fits(solver, penalty, 2, seed)
     assert_array_equal(est.coefs_[0] != 0, best.coefs_[0] != 0)
-    assert est.stationarity_ < 1e-2 * 0.05  # alpha would be that of a weight wrongly non-zero
+    assert est.stationarity_ < 3e-2 * 0.05  # alpha would be that of a weight wrongly non-zero
 
 
 @pytest.mark.parametrize("scaling, alpha", [("mean", ALPHA), ("sum", ALPHA * 96)])

@@ -17,7 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skreg_mlp._estimators.door import enter, entry_of
 from skreg_mlp._estimators.fitted import FittedNetwork
-from skreg_mlp._estimators.path import follow, is_search, new_walk, trace, warn_if_unfinished
+from skreg_mlp._estimators.path import follow, new_walk, trace, warn_if_unfinished
 from skreg_mlp._estimators.training import (
     explained,
     fitted_attributes,
@@ -176,7 +176,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         self.__dict__ = work.__dict__
         if interrupted:
             raise KeyboardInterrupt
-        warn_if_unfinished(self.path_, walk.targets, automatic=is_search(self.alphas))
+        warn_if_unfinished(self.path_, walk.targets, self.alphas)
         warn_if_diverged(self, walk.targets, stacklevel=2)
         self._warn_if_empty_choice()
         return self

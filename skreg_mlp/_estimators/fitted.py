@@ -153,7 +153,10 @@ class FittedNetwork(BaseEstimator):
     def feature_importances_(self) -> Floats:
         """Euclidean norm of each input's outgoing weights, 0 where it is not selected."""
         selected = self.selected_features_
-        norms = np.linalg.norm(dense(self.coefs_[0]), axis=1)
+        W = np.asarray(dense(_readable(self.coefs_[0], prediction_dtype(self.coefs_[:1]))))
+        largest = np.abs(W).max(axis=1, initial=0)  # the squares of tiny weights would be zero
+        shares = np.divide(W.T, largest, out=np.zeros_like(W.T), where=largest > 0)
+        norms = largest * np.linalg.norm(shares, axis=0)
         return np.where(selected, self._per_feature(norms), 0)
 
     def _per_feature(self, values: Array) -> Array:

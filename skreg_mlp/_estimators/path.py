@@ -207,6 +207,8 @@ def trace(estimator: SingleT, entry: Entry, walk: Walk, grid: Grid) -> Regulariz
         if estimator.verbose:
             _report(points[-1], len(points), grid.n_planned)
     estimator.__dict__.update(points[-1][1])
+    if walk.targets.scale is not None:
+        estimator._units = walk.targets.units  # partial_fit goes on in them
     return _collect(points, estimator)
 
 
@@ -291,7 +293,8 @@ def regularization_path(
     Warns
     -----
     ConvergenceWarning
-        Solver "lbfgs" did not reach ``tol`` at some alphas.
+        Solver "lbfgs" did not reach ``tol`` at some alphas, a network diverged, or weights are left
+        at the last alpha of a grid that was to leave none.
 
     See Also
     --------
@@ -326,7 +329,7 @@ def regularization_path(
     walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     path = trace(estimator, entry, walk, grid)
-    warn_if_unfinished(path, walk.targets, automatic=is_search(alphas))
+    warn_if_unfinished(path, walk.targets, alphas)
     return path
 
 
@@ -402,17 +405,20 @@ def check_single(estimator: object) -> None:
         )
 
 
-def is_search(alphas: int | Numbers) -> bool:
-    """Whether alphas are a grid to be found: of one alpha it is the one that leaves nothing."""
-    return np.ndim(alphas) == 0 and alphas != 1
+def n_searched(alphas: int | Numbers) -> int:
+    """How many alphas are to be found: 0 where they are given; one is that which leaves nothing."""
+    return 0 if np.ndim(alphas) or alphas == 1 else int(alphas)  # type: ignore[arg-type]
 
 
-def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets, *, automatic: bool) -> None:
+def warn_if_unfinished(
+    path: RegularizationPath[Any], targets: Targets, alphas: int | Numbers
+) -> None:
     """Warn where lbfgs, which certifies its answers, left alphas above its tolerance.
 
-    And where an `automatic` grid has found nothing, or networks are far worse than a constant.
+    And where a grid that was to be found, from `alphas`, holds nothing or empties nothing, or where
+    networks are far worse than a constant.
     """
-    template = path._template
+    template, n_alphas = path._template, n_searched(alphas)
     above = path.stationarity > template.tol
     if above.any() and template.solver_ == "lbfgs":
         warnings.warn(
@@ -422,12 +428,22 @@ def warn_if_unfinished(path: RegularizationPath[Any], targets: Targets, *, autom
             ConvergenceWarning,
             stacklevel=3,
         )
-    if automatic and not path.n_nonzero[0] and targets.null_loss > 0:
+    if n_alphas and not path.n_nonzero[0] and targets.null_loss > 0:
         warnings.warn(
             f"The network is empty from the first alpha on, {path.alphas[0]:.3g}: X does not tell "
             "y, or the network was not trained. Lower eps or alphas, scale X, raise max_iter or "
             "learning_rate_init.",
             UserWarning,
+            stacklevel=3,
+        )
+    # of a sparse penalty: the grid of another has no continuation, which is as long again
+    if n_alphas and path.n_nonzero[-1] and len(path) == 2 * n_alphas:
+        warnings.warn(
+            f"{path.n_nonzero[-1]} weights are left at the last alpha, {path.alphas[-1]:.3g}: the "
+            "networks were trained too little to follow alpha, or large weights cost nothing more "
+            "(mcp, scad). Raise learning_rate_init or max_iter, center and scale X, or give alphas "
+            "as an array.",
+            ConvergenceWarning,
             stacklevel=3,
         )
     lost = path.loss > DIVERGED * targets.null_loss

@@ -33,7 +33,13 @@ def _is_int(value):
 
 
 def _is_real(value):
-    return isinstance(value, Real) and not _is_bool(value) and np.isfinite(value)
+    """Whether `value` is a finite number that numpy reads: no Fraction, and not 10**400."""
+    if not isinstance(value, Real) or _is_bool(value):
+        return False
+    try:
+        return bool(np.isfinite(value))
+    except TypeError:
+        return False
 
 
 def _is_sequence(value):

@@ -28,6 +28,8 @@ from scipy.special import expit, log_expit, xlogy
 
 from skreg_mlp._kernels import fused
 
+LARGE_WEIGHT = 1e100  # of a row: sums of its products with y might overflow
+
 
 def _weighted(losses, weight, delta):
     """Sum `losses` (n_rows, n_outputs) under `weight`, and weight the rows of `delta`."""
@@ -43,6 +45,9 @@ def _mean(y, weight):
     if weight is None:
         return y.mean(axis=0, dtype=np.float64)
     weight = weight.astype(np.float64, copy=False)
+    largest = weight.max()
+    if largest > LARGE_WEIGHT:  # times y they would overflow
+        weight = weight / largest
     return (weight @ y) / weight.sum()
 
 

@@ -49,6 +49,8 @@ class Walk:
     def __init__(self, settings, problem, targets, rng):
         self.settings, self.problem, self.targets, self.rng = settings, problem, targets, rng
         self.theta = initial_theta(settings, problem, rng)
+        # at the alpha of the estimator, which may be 0, there may be no penalty to ask
+        problem.penalize(settings.penalties(problem.network.shapes, settings.ratios.tolist()))
         self.solver_name = settings.solver_name(problem)
         self.done = False
 
