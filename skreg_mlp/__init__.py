@@ -14,6 +14,7 @@ from skreg_mlp._plotting import (
 )
 from skreg_mlp._versions import __version__ as __version__
 from skreg_mlp._versions import show_versions
+from skreg_mlp.encoding import TableEncoder
 from skreg_mlp.selection import StabilitySelection, one_hot_groups
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "RegularizedMLPRegressor",
     "RegularizedMLPRegressorCV",
     "StabilitySelection",
+    "TableEncoder",
     "alpha_max",
     "one_hot_groups",
     "regularization_path",

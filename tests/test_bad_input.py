@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._estimators.validation import RULES
+from skreg_mlp._validation import RULES
 from skreg_mlp.penalties import L1, Penalty
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]

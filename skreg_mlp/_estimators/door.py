@@ -17,7 +17,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
-from skreg_mlp._estimators import validation
+from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.tasks import Classification, Regression
 from skreg_mlp._objective.activations import ACTIVATIONS, STEEPEST
 from skreg_mlp._objective.losses import regression_loss
@@ -134,13 +134,20 @@ def scorer_of(estimator: Any) -> Callable[[dict[str, Any], Rows], float]:
         view.__dict__.update(attributes, n_features_in_=rows.X.shape[1])
         weighted = takes_weights and rows.weight is not None
         weights = {"sample_weight": rows.weight} if weighted else {}
-        value = scorer(view, rows.X, rows.y, **weights)
+        remedy = (
+            "use a scorer that is finite there, or scoring='loss'; where the fit diverges, lower "
+            f"learning_rate_init={estimator.learning_rate_init!r}."
+        )
+        try:
+            value = scorer(view, rows.X, rows.y, **weights)
+        except ValueError as error:  # metrics refuse predictions that are not finite
+            raise ValueError(
+                f"scoring={estimator.scoring!r} failed on the validation data ({error}): {remedy}"
+            ) from error
         number = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "fiub"
         if not (number and np.isfinite(value)):
             raise ValueError(
-                f"scoring={estimator.scoring!r} gave {value!r} on the validation data: use a "
-                "scorer that is finite there, or scoring='loss'; where the fit diverges, lower "
-                f"learning_rate_init={estimator.learning_rate_init!r}."
+                f"scoring={estimator.scoring!r} gave {value!r} on the validation data: {remedy}"
             )
         return float(value)
 

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg_mlp._estimators.validation import check_finite, prediction_dtype
+from skreg_mlp._validation import check_finite, prediction_dtype
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
 from skreg_mlp._objective.network import (

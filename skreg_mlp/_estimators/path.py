@@ -24,7 +24,7 @@ from skreg_mlp._estimators.training import (
     generator,
     task_data,
 )
-from skreg_mlp._estimators.validation import check_values
+from skreg_mlp._validation import check_values
 from skreg_mlp._objective.network import selected_inputs
 from skreg_mlp._solvers.result import NonFiniteError
 from skreg_mlp._training.entry import fitted_weights

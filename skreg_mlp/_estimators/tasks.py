@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skreg_mlp._estimators import validation
+from skreg_mlp import _validation as validation
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss, null_loss
 from skreg_mlp._objective.targets import Targets, regression_targets
 

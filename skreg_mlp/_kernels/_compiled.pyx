@@ -45,6 +45,14 @@ cdef extern from *:
     typedef Py_ssize_t ssize; /* a long has 32 bits on Windows */
     #define LEAKY_SLOPE 0.01 /* as in _activations.py */
     #define TILE 64
+    #define BEND 3.0 /* as in coding.py */
+
+    typedef struct { /* see the class of this name in coding.py */
+        ssize n_columns;
+        const int64_t *columns, *numeric, *value_outputs, *starts, *outputs, *code_starts, *codes;
+        const double *centers, *units, *value_means, *edges;
+        const float *means;
+    } Coding;
 
     #define REAL float
     #define NAME(x) float_##x
@@ -89,10 +97,27 @@ cdef extern from *:
     #define c_chain(is_float, ...) EITHER(chain, is_float, __VA_ARGS__)
     #define c_outer_chain(is_float, ...) EITHER(outer_chain, is_float, __VA_ARGS__)
     #define c_take_columns(is_float, ...) EITHER(take_columns, is_float, __VA_ARGS__)
+    #define c_encode(is_float, ...) EITHER(encode, is_float, __VA_ARGS__)
+    #define c_coded_product(is_float, ...) EITHER(coded_product, is_float, __VA_ARGS__)
+    #define c_coded_gradient(is_float, ...) EITHER(coded_gradient, is_float, __VA_ARGS__)
     #define c_adam_weights(is_float, ...) EITHER(adam_weights, is_float, __VA_ARGS__)
     #define c_adam_rows(is_float, ...) EITHER(adam_rows, is_float, __VA_ARGS__)
     #define c_sgd_rows(is_float, ...) EITHER(sgd_rows, is_float, __VA_ARGS__)
     """
+    ctypedef struct Coding:
+        Py_ssize_t n_columns
+        const int64_t *columns
+        const int64_t *numeric
+        const int64_t *value_outputs
+        const int64_t *starts
+        const int64_t *outputs
+        const int64_t *code_starts
+        const int64_t *codes
+        const double *centers
+        const double *units
+        const double *value_means
+        const double *edges
+        const float *means
     enum:
         IDENTITY, RELU, LEAKY_RELU, LOGISTIC, SILU
         SQUARED_ERROR, BINARY_LOG_LOSS, SOFTMAX_LOG_LOSS
@@ -101,6 +126,15 @@ cdef extern from *:
     void c_chain(bint, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
     void c_outer_chain(bint, void*, void*, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
     void c_take_columns(bint, void*, int64_t*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    Py_ssize_t c_encode(
+        bint, void*, int64_t*, Coding*, int64_t*, float*, float*, Py_ssize_t, Py_ssize_t
+    ) nogil
+    Py_ssize_t c_coded_product(
+        bint, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t, Py_ssize_t
+    ) nogil
+    Py_ssize_t c_coded_gradient(
+        bint, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t, Py_ssize_t
+    ) nogil
     void c_adam_weights(
         bint, void*, void*, void*, void*, void*, double, void*, double, double, double, double,
         double, Py_ssize_t
@@ -370,6 +404,142 @@ def take_columns(X, columns, out):
             source.kind == b"f", source.data, <int64_t*>index.data, result.data, source.n_rows,
             source.n_columns, index.size
         )
+
+
+cdef int items_of(Array* result, object array, Py_ssize_t size, char kind, int use=0) except -1:
+    """An array of `size` items of a type."""
+    read(result, array, use)
+    if result.kind != kind or result.size != size:
+        raise ValueError(f"expected {size} items of {name_of(kind)}; got {shown(result)}.")
+    return 0
+
+
+cdef const int64_t* offsets_of(object array, Py_ssize_t n_parts, Py_ssize_t n_items) except NULL:
+    """Where each of some parts, none of them empty, starts among the items, and their number."""
+    cdef Array result
+    cdef const int64_t* found
+    cdef Py_ssize_t k
+    items_of(&result, array, n_parts + 1, b"q")
+    found = <const int64_t*>result.data
+    for k in range(n_parts):
+        if found[k + 1] <= found[k]:
+            raise ValueError(f"part {k} ends before it starts.")
+    if found[0] != 0 or found[n_parts] != n_items:
+        raise ValueError(f"expected offsets from 0 to {n_items}; got others.")
+    return found
+
+
+cdef int read_layout(Coding* coding, object source, Py_ssize_t n_outputs, Py_ssize_t* most) except -1:
+    """What a product reads of a coding, and the largest number of states of a column."""
+    cdef Array numeric, values, outputs, means
+    cdef Py_ssize_t k
+    integers(&numeric, source.numeric)
+    coding.n_columns = numeric.size
+    integers(&outputs, source.outputs)
+    items_of(&values, source.value_outputs, numeric.size, b"q")
+    items_of(&means, source.means, outputs.size, b"f")
+    coding.starts = offsets_of(source.starts, numeric.size, outputs.size)
+    coding.numeric, coding.outputs = <int64_t*>numeric.data, <int64_t*>outputs.data
+    coding.value_outputs, coding.means = <int64_t*>values.data, <float*>means.data
+    most[0] = 0
+    for k in range(numeric.size):
+        most[0] = max(most[0], coding.starts[k + 1] - coding.starts[k])
+        if coding.value_outputs[k] >= n_outputs:
+            raise IndexError(f"output {coding.value_outputs[k]} is not among the {n_outputs}.")
+    for k in range(outputs.size):
+        if coding.outputs[k] >= n_outputs:
+            raise IndexError(f"output {coding.outputs[k]} is not among the {n_outputs}.")
+    return 0
+
+
+cdef int read_columns(Coding* coding, object source, Py_ssize_t width) except -1:
+    """What encoding reads of a coding of some of `width` columns."""
+    cdef Array found, codes
+    cdef Py_ssize_t k
+    integers(&found, source.columns)
+    check(&found, width, "column")
+    coding.n_columns, coding.columns = found.size, <int64_t*>found.data
+    items_of(&found, source.numeric, coding.n_columns, b"q")
+    coding.numeric = <int64_t*>found.data
+    items_of(&found, source.centers, coding.n_columns, b"d")
+    coding.centers = <double*>found.data
+    items_of(&found, source.units, coding.n_columns, b"d")
+    coding.units = <double*>found.data
+    items_of(&found, source.value_means, coding.n_columns, b"d")
+    coding.value_means = <double*>found.data
+    real(&found, source.edges)
+    items_of(&found, source.edges, found.size, b"d")
+    coding.edges = <double*>found.data
+    coding.starts = offsets_of(source.starts, coding.n_columns, found.size)
+    integers(&codes, source.codes)
+    coding.codes = <int64_t*>codes.data
+    coding.code_starts = offsets_of(source.code_starts, coding.n_columns, codes.size)
+    for k in range(coding.n_columns):
+        if coding.code_starts[k + 1] - coding.code_starts[k] < 2:
+            raise ValueError(f"column {k} has no states of levels unknown and missing.")
+        if coding.starts[k + 1] - coding.starts[k] < (2 if coding.numeric[k] else 1):
+            raise ValueError(f"column {k} has too few states.")
+    return 0
+
+
+cdef object wrong_state(Py_ssize_t column):
+    return IndexError(f"a state of column {column} is not among its states.")
+
+
+def encode(X, rows, coding, states, fractions, values):
+    cdef Array source, index, S, F, V
+    cdef Coding read_coding
+    cdef Py_ssize_t wrong
+    real(&source, X)
+    integers(&index, rows)
+    check(&index, source.n_rows, "row")
+    read_columns(&read_coding, coding, source.n_columns)
+    items_of(&S, states, index.size * read_coding.n_columns, b"q", WRITTEN)
+    items_of(&F, fractions, S.size, b"f", WRITTEN)
+    items_of(&V, values, S.size, b"f", WRITTEN)
+    with nogil:
+        wrong = c_encode(
+            source.kind == b"f", source.data, <int64_t*>index.data, &read_coding,
+            <int64_t*>S.data, <float*>F.data, <float*>V.data, index.size, source.n_columns
+        )
+    if wrong >= 0:
+        raise wrong_state(wrong)
+
+
+cdef multiply_coded(block, matrix, scratch, out, bint transposed):
+    cdef Array S, F, V, M, T, R
+    cdef Coding coding
+    cdef Py_ssize_t wrong, most, n_rows, n_outputs
+    real(&M, matrix)
+    read(&R, out, WRITTEN)
+    n_rows, n_outputs = (M.n_rows, R.n_rows) if transposed else (R.n_rows, M.n_rows)
+    read_layout(&coding, block.coding, n_outputs, &most)
+    items_of(&S, block.states, n_rows * coding.n_columns, b"q")
+    items_of(&F, block.fractions, S.size, b"f")
+    items_of(&V, block.values, S.size, b"f")
+    items(&R, &M, out, (n_outputs if transposed else n_rows) * M.n_columns, WRITTEN)
+    items(&T, &M, scratch, (most + 1) * M.n_columns, WRITTEN)
+    with nogil:
+        if transposed:
+            wrong = c_coded_gradient(
+                M.kind == b"f", <int64_t*>S.data, <float*>F.data, <float*>V.data, &coding, M.data,
+                T.data, R.data, n_rows, M.n_columns
+            )
+        else:
+            wrong = c_coded_product(
+                M.kind == b"f", <int64_t*>S.data, <float*>F.data, <float*>V.data, &coding, M.data,
+                T.data, R.data, n_rows, M.n_columns
+            )
+    if wrong >= 0:
+        raise wrong_state(wrong)
+
+
+def coded_product(block, W, scratch, out):
+    multiply_coded(block, W, scratch, out, False)
+
+
+def coded_gradient(block, delta, scratch, out):
+    multiply_coded(block, delta, scratch, out, True)
 
 
 cdef void* at(Array* array, Py_ssize_t place) noexcept nogil:

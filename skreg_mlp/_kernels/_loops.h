@@ -112,6 +112,181 @@ CLONES static void NAME(take_columns)(const REAL *restrict X, const int64_t *res
             out[j] = X[columns[j]];
 }
 
+/* -- Encoded columns: see `Coding` -----------------------------------------------------------
+
+   Columns are taken one after another, so that the sums of one column stay in the cache. These
+   loops return the number of the column in which a state is not one of its own, else -1. */
+
+CLONES static ssize NAME(encode)(const REAL *restrict X, const int64_t *restrict rows,
+                                 const Coding *coding, int64_t *restrict states,
+                                 float *restrict fractions, float *restrict values, ssize n_rows,
+                                 ssize width)
+{
+    ssize p = coding->n_columns;
+    for (ssize k = 0; k < p; k++) {
+        const REAL *x = X + coding->columns[k];
+        ssize first = coding->starts[k], last = coding->starts[k + 1] - 1;
+        if (coding->numeric[k]) {
+            const double *edges = coding->edges + first;
+            ssize n = last - first; /* edges */
+            double center = coding->centers[k], unit = coding->units[k];
+            for (ssize i = 0; i < n_rows; i++) {
+                double value = x[rows[i] * width];
+                float f = 0, v = 0;
+                ssize at = n;
+                if (value == value) {
+                    at = 0;
+                    for (ssize t = 1; t < n; t++)
+                        at += value >= edges[t];
+                    if (at < n - 1 && value > edges[0])
+                        f = (float)((value - edges[at]) / (edges[at + 1] - edges[at]));
+                    double z = (value - center) / unit;
+                    z = z > 1e8 ? 1e8 : z < -1e8 ? -1e8 : z;
+                    v = (float)(z / sqrt(1 + z / BEND * (z / BEND)) - coding->value_means[k]);
+                }
+                states[i * p + k] = first + at, fractions[i * p + k] = f, values[i * p + k] = v;
+            }
+        } else {
+            const int64_t *codes = coding->codes + coding->code_starts[k];
+            ssize n = coding->code_starts[k + 1] - coding->code_starts[k];
+            for (ssize i = 0; i < n_rows; i++) {
+                REAL code = x[rows[i] * width];
+                ssize place = code != code ? n - 1 : code >= ZERO && code < n - 2 ? (ssize)code
+                                                                                 : n - 2;
+                if (codes[place] < 0 || codes[place] > last - first)
+                    return k;
+                states[i * p + k] = first + codes[place];
+                fractions[i * p + k] = values[i * p + k] = 0;
+            }
+        }
+    }
+    return -1;
+}
+
+INLINE void NAME(add_row)(REAL *restrict sum, REAL times, const REAL *restrict W, int64_t row,
+                          ssize h)
+{
+    if (row >= 0)
+        for (ssize j = 0; j < h; j++)
+            sum[j] += times * W[row * h + j];
+}
+
+INLINE void NAME(sum_of_rows)(REAL *restrict sum, const REAL *restrict given,
+                              const REAL *restrict W, int64_t row, ssize h)
+{
+    if (row < 0)
+        memcpy(sum, given, h * sizeof(REAL));
+    else
+        for (ssize j = 0; j < h; j++)
+            sum[j] = given[j] + W[row * h + j];
+}
+
+/* T_s of the n states of a column: what each of them adds to the first layer. */
+INLINE void NAME(sums_of_states)(const REAL *restrict W, const int64_t *restrict outputs,
+                                 const float *restrict means, int numeric, REAL *restrict T,
+                                 ssize n, ssize h)
+{
+    memset(T, 0, h * sizeof(REAL));
+    for (ssize s = 0; s < n; s++)
+        NAME(add_row)(T, -means[s], W, outputs[s], h);
+    if (numeric) { /* an edge adds to those before it, and nothing is known of a missing value */
+        for (ssize s = 1; s < n - 1; s++)
+            NAME(sum_of_rows)(T + s * h, T + (s - 1) * h, W, outputs[s], h);
+        memset(T + (n - 1) * h, 0, h * sizeof(REAL));
+        NAME(add_row)(T + (n - 1) * h, ONE - means[n - 1], W, outputs[n - 1], h);
+    } else {
+        for (ssize s = 1; s < n; s++)
+            NAME(sum_of_rows)(T + s * h, T, W, outputs[s], h);
+        NAME(add_row)(T, ONE, W, outputs[0], h);
+    }
+}
+
+CLONES static ssize NAME(coded_product)(const int64_t *restrict states,
+                                        const float *restrict fractions,
+                                        const float *restrict values, const Coding *coding,
+                                        const REAL *restrict W, REAL *restrict T,
+                                        REAL *restrict out, ssize n_rows, ssize h)
+{
+    ssize p = coding->n_columns;
+    memset(out, 0, n_rows * h * sizeof(REAL));
+    for (ssize k = 0; k < p; k++) {
+        ssize first = coding->starts[k], n = coding->starts[k + 1] - first;
+        int64_t value_row = coding->value_outputs[k];
+        NAME(sums_of_states)(W, coding->outputs + first, coding->means + first,
+                             coding->numeric[k] != 0, T, n, h);
+        for (ssize i = 0; i < n_rows; i++) {
+            ssize s = states[i * p + k] - first;
+            REAL f = fractions[i * p + k], v = values[i * p + k];
+            if (s < 0 || s >= n - (f != ZERO))
+                return k;
+            REAL *restrict sum = out + i * h;
+            const REAL *restrict low = T + s * h, *restrict high = low + (f != ZERO ? h : 0);
+            if (value_row >= 0) {
+                const REAL *restrict w = W + value_row * h;
+                for (ssize j = 0; j < h; j++)
+                    sum[j] += low[j] + f * (high[j] - low[j]) + v * w[j];
+            } else
+                for (ssize j = 0; j < h; j++)
+                    sum[j] += low[j] + f * (high[j] - low[j]);
+        }
+    }
+    return -1;
+}
+
+/* T has one row more than there are states: the sum over all rows that are observed. */
+CLONES static ssize NAME(coded_gradient)(const int64_t *restrict states,
+                                         const float *restrict fractions,
+                                         const float *restrict values, const Coding *coding,
+                                         const REAL *restrict delta, REAL *restrict T,
+                                         REAL *restrict gradient, ssize n_rows, ssize h)
+{
+    ssize p = coding->n_columns;
+    for (ssize k = 0; k < p; k++) {
+        ssize first = coding->starts[k], n = coding->starts[k + 1] - first;
+        const int64_t *outputs = coding->outputs + first;
+        const float *means = coding->means + first;
+        int64_t value_row = coding->value_outputs[k];
+        int numeric = coding->numeric[k] != 0;
+        REAL *restrict observed = T + n * h, *restrict w = gradient + value_row * h;
+        memset(T, 0, (n + 1) * h * sizeof(REAL));
+        if (value_row >= 0)
+            memset(w, 0, h * sizeof(REAL));
+        for (ssize i = 0; i < n_rows; i++) {
+            ssize s = states[i * p + k] - first;
+            REAL f = fractions[i * p + k], v = values[i * p + k];
+            if (s < 0 || s >= n - (f != ZERO))
+                return k;
+            const REAL *restrict d = delta + i * h;
+            REAL *restrict low = T + s * h, *restrict high = low + h;
+            if (f != ZERO)
+                for (ssize j = 0; j < h; j++) {
+                    REAL part = f * d[j];
+                    low[j] += d[j] - part;
+                    high[j] += part;
+                }
+            else
+                for (ssize j = 0; j < h; j++)
+                    low[j] += d[j];
+            if (value_row >= 0)
+                for (ssize j = 0; j < h; j++)
+                    w[j] += v * d[j];
+        }
+        for (ssize s = n - 1 - numeric; s >= 0; s--)
+            NAME(add_row)(observed, ONE, T, s, h);
+        for (ssize s = n - 1; s >= 0; s--) {
+            if (numeric && s < n - 2) /* what a state has, those after it have */
+                NAME(add_row)(T + s * h, ONE, T, s + 1, h);
+            if (outputs[s] < 0)
+                continue;
+            REAL *restrict row = gradient + outputs[s] * h;
+            REAL own = numeric && s == n - 1 ? ONE - means[s] : ONE;
+            for (ssize j = 0; j < h; j++)
+                row[j] = own * T[s * h + j] - means[s] * observed[j];
+        }
+    }
+    return -1;
+}
+
 /* -- Losses: their weighted sum, and its gradient in delta ---------------------------------- */
 
 /* Compensated summation (Kahan, 1965): L-BFGS compares sums that differ in their last digits. */

@@ -60,12 +60,18 @@ def _deviation(y, weight):
 
 
 def weighted_quantile(y, quantile, weight=None):
-    """Smallest value of each column of `y` that reaches the share `quantile` of the weight."""
+    """Smallest value of each column of `y` that reaches the share `quantile` of the weight.
+
+    Of several quantiles, an array, there is a row of values each.
+    """
     order = np.argsort(y, axis=0)
-    weight = np.ones(len(y)) if weight is None else weight
-    reached = np.cumsum(weight[order], axis=0, dtype=np.float64)
-    first = np.argmax(reached >= quantile * reached[-1] * (1 - 1e-12), axis=0)
-    return np.take_along_axis(y, np.take_along_axis(order, first[None], axis=0), axis=0)[0]
+    shares = np.asarray(quantile) * (1 - 1e-12)  # a sum of weights that should reach it does
+    columns = []
+    for k in range(y.shape[1]):
+        weights = np.ones(len(y)) if weight is None else weight[order[:, k]]
+        reached = np.cumsum(weights, dtype=np.float64)
+        columns.append(y[order[np.searchsorted(reached, shares * reached[-1]), k], k])
+    return np.stack(columns, axis=-1)
 
 
 # --------------------------------------------------------------------------------------------

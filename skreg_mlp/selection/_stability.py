@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._estimators.door import enter, entry_of
 from skreg_mlp._estimators.path import check_single, follow, new_walk
-from skreg_mlp._estimators.validation import check_parameters, check_values
+from skreg_mlp._validation import check_parameters, check_values
 from skreg_mlp._objective.network import selected_inputs
 from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.grid import alpha_grid

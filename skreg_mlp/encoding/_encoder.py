@@ -1,0 +1,387 @@
+"""The encoder of tables: values, ramps, levels and what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skreg_mlp._objective.coding import BLOCK_ROWS, DTYPE, CodedMatrix, Coding
+from skreg_mlp._objective.losses import weighted_quantile
+from skreg_mlp._validation import check_parameters, check_weights
+from skreg_mlp.encoding._table import Table, is_frame, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from skreg_mlp._typing import Array, Floats, Ints
+    from skreg_mlp.encoding._table import Levels
+
+IQR_OF_NORMAL = 1.349  # the distance of its quartiles in standard deviations
+
+
+class Column(NamedTuple):
+    """How one column is encoded: see `Coding`, whose entries for it these are.
+
+    ``outputs`` has names of the outputs that the states add, None where they add none. A column of
+    levels has ``states``, the state of each of its levels and of missing; others have ``edges``.
+    """
+
+    edges: list[float]
+    outputs: list[str | None]
+    value: str | None = None
+    center: float = 0.0
+    unit: float = np.inf
+    states: list[int] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Those of all outputs, in order."""
+        return [name for name in (self.value, *self.outputs) if name is not None]
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Encode the columns of a table for a network: numbers, categories and missing values.
+
+    A column of numbers becomes its value, robustly scaled, and ramps between its quantiles, so that
+    a network can bend its effect without a hidden unit for each bend. A column of strings, or of a
+    categorical dtype, becomes one indicator for each level. Missing values get an indicator. Every
+    output is centered at its weighted mean over the training rows.
+
+    Parameters
+    ----------
+    n_bins : int, default=16
+        Largest number of ramps of a column; 0 leaves its value alone. A ramp is
+        ``clip((x - low) / (high - low), 0, 1)`` between neighbors among the quantiles of the column
+        at the shares 0, 1 / n_bins, ..., 1; there are fewer ramps where quantiles are equal.
+
+    min_frequency : float, default=0.005
+        Share of the rows, by weight, below which a level is rare. Rare levels share one indicator.
+
+    max_categories : int or None, default=None
+        Largest number of levels of a column with an indicator of their own: the most frequent ones.
+        The others are rare.
+
+    Attributes
+    ----------
+    groups_ : ndarray of int of shape (n_features_out,)
+        For each output the input column that it comes from. A column that does not vary has none.
+    categories_ : list of (list or None)
+        For each input column its levels in the training rows, sorted, or None for numbers.
+    n_features_in_ : int
+        Number of input columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the input columns, where X has string names for all of them.
+
+    See Also
+    --------
+    RegularizedMLPClassifier : Takes an encoder as ``encoder``, and never stores what it encodes.
+
+    Notes
+    -----
+    The value of a column with more than two different numbers is z / sqrt(1 + (z / 3)^2), where z
+    is (x - median) / (IQR / 1.349), or is divided by the standard deviation where the IQR is 0. A
+    column of two numbers becomes an indicator of the larger one, linear between them. Quantiles
+    invert the weighted distribution function, so that an integer weight is as good as repeated rows.
+
+    Where a number is missing, its indicator is on and all other outputs of the column are 0, which
+    is their mean. A column without missing values in the training rows has no such indicator: a
+    missing value is then encoded as the mean alone. Missing is a level of its own among levels. A
+    level that was not seen in the training rows counts as rare; where there are no rare ones, no
+    indicator is on.
+
+    References
+    ----------
+    Gorishniy, Rubachev and Babenko (2022), On embeddings for numerical features in tabular deep
+    learning, section 3.2, for ramps (piecewise linear encoding).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg_mlp import TableEncoder
+    >>> X = np.array([[1.0, "S"], [2.0, "M"], [np.nan, "S"], [4.0, "M"]], dtype=object)
+    >>> encoder = TableEncoder(n_bins=2).fit(X)
+    >>> encoder.get_feature_names_out(["size", "letter"]).tolist()
+    ['size', 'size 1 to 2', 'size 2 to 4', 'size missing', 'letter=M', 'letter=S']
+    >>> encoder.groups_
+    array([0, 0, 0, 0, 1, 1])
+    >>> encoder.transform(X)[:, 1].round(2)
+    array([-0.67,  0.33,  0.  ,  0.33], dtype=float32)
+    """
+
+    groups_: Ints
+    categories_: list[Levels]
+    n_features_in_: int
+    feature_names_in_: Array
+
+    def __init__(
+        self,
+        n_bins: int = 16,
+        *,
+        min_frequency: float = 0.005,
+        max_categories: int | None = None,
+    ) -> None:
+        self.n_bins = n_bins
+        self.min_frequency = min_frequency
+        self.max_categories = max_categories
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn quantiles, levels and means of the columns.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Numbers, strings, categories, booleans and missing values (nan, None, NA).
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        Self
+            The fitted encoder.
+
+        Raises
+        ------
+        TypeError
+            X is sparse, or a column mixes strings and numbers.
+        ValueError
+            A parameter is outside its range, X holds infinite values or dates, or no column varies.
+        """
+        check_parameters(self)
+        table = self._read(X, reset=True)
+        weight = check_weights(sample_weight, table.X)
+        return self._fit(table, weight)
+
+    def transform(self, X: Any) -> Floats:
+        """Encode the columns of X.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_samples, n_features_out)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has other columns than in `fit`, a column another type, or infinite values.
+        """
+        check_is_fitted(self)
+        return self._coded(self._read(X, reset=False)).toarray()
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
+        """Name the outputs, after the column and what they tell of it.
+
+        Parameters
+        ----------
+        input_features : array-like of shape (n_features_in_,), optional
+            Names of the input columns; by default those of `fit`, or else x0, x1 and so on.
+
+        Returns
+        -------
+        ndarray of shape (n_features_out,)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            `input_features` has another length, or differs from the names of `fit`.
+        """
+        check_is_fitted(self)
+        given = None if input_features is None else np.asarray(input_features, dtype=object)
+        known = getattr(self, "feature_names_in_", None)
+        if given is not None and known is not None and not np.array_equal(known, given):
+            raise ValueError("input_features is not equal to feature_names_in_.")
+        if given is not None and given.shape != (self.n_features_in_,):
+            raise ValueError(
+                f"input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(given)}."
+            )
+        names = self._names() if given is None else given
+        parts = zip(self._columns, names)
+        return np.array([f"{name}{part}" for column, name in parts for part in column.names], object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    # -- reading ----------------------------------------------------------------------------------
+    def _read(self, X: Any, *, reset: bool) -> Table:
+        """X as a table, its columns checked against those of `fit` unless `reset`."""
+        check: dict[str, Any] = dict(skip_check_array=True)
+        if not is_frame(X):
+            check = dict(dtype=None, ensure_all_finite=False, accept_sparse=True)
+        X = validate_data(self, X, reset=reset, **check)
+        return read_table(X, self._names(), None if reset else self.categories_)
+
+    def _names(self) -> Array:
+        names = getattr(self, "feature_names_in_", None)
+        return np.array([f"x{k}" for k in range(self.n_features_in_)]) if names is None else names
+
+    # -- fitting ----------------------------------------------------------------------------------
+    def _fit(self, table: Table, weight: Floats | None) -> Self:
+        """Fit to a table whose number and names of columns are known."""
+        if weight is not None and not weight.all():
+            table, weight = table[weight > 0], weight[weight > 0]
+        fitted, categories = [], []
+        for k, levels in enumerate(table.levels):
+            x = table.X[:, k]
+            if levels is None:
+                fitted.append(self._numeric(x, weight))
+                categories.append(None)
+            else:
+                column, seen = self._categorical(x, levels, weight)
+                fitted.append(column)
+                categories.append(seen)
+        groups = np.repeat(np.arange(len(fitted)), [len(column.names) for column in fitted])
+        if not len(groups):
+            raise ValueError(
+                f"No column of X varies over its n_samples={len(table.X)} rows: there is nothing "
+                "to encode."
+            )
+        self._columns, self.categories_, self.groups_ = fitted, categories, groups
+        self._means = np.zeros(len(groups))
+        self._center(table, weight)
+        return self
+
+    def _numeric(self, x: Floats, weight: Floats | None) -> Column:
+        observed = ~np.isnan(x)
+        missing = " missing" if not observed.all() else None
+        if missing:
+            x, weight = x[observed], None if weight is None else weight[observed]
+        different = np.unique(x)
+        if len(different) < 2:
+            known = len(different) > 0 and missing is not None
+            return Column([different[0] if len(different) else 0.0], [None, missing if known else None])
+        if len(different) == 2:
+            return Column(different.tolist(), [None, "", missing])
+        x = x.astype(np.float64)[:, None]
+        low, center, high = weighted_quantile(x, np.array([0.25, 0.5, 0.75]), weight)[:, 0]
+        unit = (high - low) / IQR_OF_NORMAL or _deviation(x, weight)
+        shares = np.arange(self.n_bins + 1) / max(self.n_bins, 1)
+        edges = np.unique(weighted_quantile(x, shares, weight))
+        outputs = [None, *_ramp_names(edges), missing]
+        return Column(edges.tolist(), outputs, "", float(center), float(unit))
+
+    def _categorical(
+        self, codes: Floats, levels: list[Any], weight: Floats | None
+    ) -> tuple[Column, list[Any]]:
+        """The column, and the levels that there are."""
+        places = np.where(np.isnan(codes), len(levels), codes).astype(int)
+        counts = np.bincount(places, weight, minlength=len(levels) + 1)
+        seen = np.flatnonzero(counts > 0)
+        common = seen[counts[seen] >= self.min_frequency * counts.sum()]
+        if self.max_categories is not None and len(common) > self.max_categories:
+            by_count = np.argsort(-counts[common], kind="stable")
+            common = np.sort(common[by_count[: self.max_categories]])
+        rare = len(common) < len(seen)
+        if len(seen) < 2:  # it does not vary
+            common, rare = common[:0], False
+        states = np.full(len(levels) + 1, len(common))
+        states[common] = np.arange(len(common))
+        names = [f"={level}" for level in levels] + [" missing"]
+        outputs = [*(names[place] for place in common), " other" if rare else None]
+        kept = [level for level, count in zip(levels, counts) if count > 0]
+        of_kept = [int(s) for s, count in zip(states, counts) if count > 0]
+        of_missing = int(states[-1])
+        if counts[-1] > 0:
+            of_kept.pop()
+        column = Column([0.0] * len(outputs), outputs, states=[*of_kept, of_missing])
+        return column, kept
+
+    def _center(self, table: Table, weight: Floats | None) -> None:
+        """Measure the means of the outputs where their columns are observed."""
+        coded, n_outputs = self._coded(table), len(self.groups_)
+        weight = np.ones(len(table.X)) if weight is None else weight / weight.mean()
+        sums, out = np.zeros(n_outputs), np.empty((n_outputs, 1))
+        for rows in gen_batches(len(weight), BLOCK_ROWS):
+            sums += coded[rows].T.into(weight[rows, None].astype(np.float64), out)[:, 0]
+        means = sums / weight.sum()
+        for k, column in enumerate(self._columns):
+            own = np.flatnonzero(self.groups_ == k)
+            if column.states is None and column.outputs[-1] is not None:
+                means[own[:-1]] /= 1 - means[own[-1]]  # of the rows where it is observed
+        self._means = means
+
+    # -- encoding ---------------------------------------------------------------------------------
+    def _coded(self, table: Table) -> CodedMatrix:
+        """The encoded columns of a table, as a matrix that is not stored."""
+        return CodedMatrix(table.X, self._coding(table.levels))
+
+    def _coding(self, levels: Sequence[Levels]) -> Coding:
+        """How columns whose levels have these codes are encoded."""
+        columns, outputs, values, means, codes = self._columns, [], [], [], []
+        n_outputs, value_means = 0, []
+        for column, of_table, seen in zip(columns, levels, self.categories_):
+            values.append(n_outputs if column.value is not None else -1)
+            n_outputs += column.value is not None
+            value_means.append(self._means[values[-1]] if column.value is not None else 0.0)
+            for name in column.outputs:
+                outputs.append(n_outputs if name is not None else -1)
+                means.append(self._means[n_outputs] if name is not None else 0.0)
+                n_outputs += name is not None
+            codes.append(_state_of_code(column, of_table, seen))
+        whole = Coding(
+            columns=np.arange(len(columns)),
+            numeric=np.array([int(column.states is None) for column in columns]),
+            centers=np.array([column.center for column in columns]),
+            units=np.array([column.unit for column in columns]),
+            value_means=np.array(value_means),
+            value_outputs=np.array(values),
+            starts=_offsets([len(column.outputs) for column in columns]),
+            edges=np.array([e for c in columns for e in _padded(c.edges, len(c.outputs))]),
+            outputs=np.array(outputs),
+            means=np.array(means, dtype=DTYPE),
+            code_starts=_offsets([len(of_column) for of_column in codes]),
+            codes=np.concatenate(codes),
+            n_outputs=n_outputs,
+        )
+        return whole.keeping(np.arange(n_outputs))  # columns that do not vary are not read
+
+
+def _offsets(lengths: Sequence[int]) -> Ints:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _padded(values: list[float], length: int) -> list[float]:
+    return values + [0.0] * (length - len(values))
+
+
+def _state_of_code(column: Column, of_table: Levels, seen: Levels) -> Ints:
+    """The state of each code of a table, then of an unknown level, then of missing."""
+    other = len(column.outputs) - 1
+    if column.states is None or of_table is None or seen is None:
+        return np.full(2, other)
+    states = dict(zip(seen, column.states))
+    found = [states.get(level, other) for level in of_table]
+    return np.array([*found, other, column.states[-1]])
+
+
+def _deviation(x: Floats, weight: Floats | None) -> float:
+    away = x[:, 0] - np.average(x[:, 0], weights=weight)
+    largest = np.abs(away).max()  # the squares of tiny numbers would be zero
+    return float(largest * np.sqrt(np.average((away / largest) ** 2, weights=weight)))
+
+
+def _ramp_names(edges: Floats) -> list[str]:
+    """From where to where each ramp goes, in as few digits as tell the edges apart."""
+    for digits in range(3, 18):
+        texts = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(texts)) == len(texts):
+            break
+    return [f" {low} to {high}" for low, high in zip(texts, texts[1:])]

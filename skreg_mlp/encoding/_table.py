@@ -1,0 +1,214 @@
+"""Arrays and data frames as tables of numbers: nan is missing, levels have codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Number
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from skreg_mlp._typing import Array, Floats
+
+    Levels = list[Any] | None
+
+DATES = (
+    "make numbers of them, such as the days since a fixed date or the month, or drop the column."
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns as numbers: values, or codes of ``levels`` (None: a column of numbers).
+
+    A level that is not among those of its column has the code after the last one; missing is nan.
+    """
+
+    X: Floats
+    levels: Sequence[Levels]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.X.shape[0], self.X.shape[1]
+
+    def __getitem__(self, rows: Any) -> Table:
+        return Table(self.X[rows], self.levels)
+
+
+def read_table(X: Any, names: Sequence[str], known: Sequence[Levels] | None = None) -> Table:
+    """The table of an array or a data frame with columns of these names.
+
+    `known` are the levels of a table read before, whose columns these are.
+    """
+    if sparse.issparse(X):
+        raise TypeError(
+            "A sparse X cannot be encoded: leave encoder=None and scale X, for instance with "
+            "MaxAbsScaler, or pass a dense array."
+        )
+    if not is_frame(X):
+        X = check_array(X, dtype=None, ensure_all_finite=False)
+        if X.dtype.kind in "fiub" and (known is None or not any(known)):
+            X = check_array(X, dtype=(np.float64, np.float32), order="C", ensure_all_finite=False)
+            _refuse_infinity(X, names)
+            return Table(X, [None] * X.shape[1])
+    n_columns, columns, levels = X.shape[1], [], []
+    for k, (values, is_category) in enumerate(_columns(X, names)):
+        of_column = known[k] if known is not None else None
+        if known is None:
+            of_column = _levels(values, names[k], is_category)
+        columns.append(_codes(values, of_column, names[k]))
+        levels.append(of_column)
+    narrow = all(values.dtype == np.float32 for values in columns)
+    numbers = np.empty((X.shape[0], n_columns), dtype=np.float32 if narrow else np.float64)
+    for k, values in enumerate(columns):
+        numbers[:, k] = values
+    _refuse_infinity(numbers, names)
+    return Table(numbers, levels)
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a data frame of pandas or polars."""
+    return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "get_column"))
+
+
+def _refuse_infinity(X: Floats, names: Sequence[str]) -> None:
+    """Infinite values are no numbers to be scaled, and nothing says what they mean."""
+    limit = np.finfo(X.dtype).max / 4  # whose differences are finite
+    with np.errstate(invalid="ignore"):
+        for k in range(X.shape[1]):
+            column = X[:, k]
+            if not (np.fmax.reduce(column) <= limit and np.fmin.reduce(column) >= -limit):
+                if np.isnan(column).all():
+                    continue
+                raise ValueError(
+                    f"Input X contains infinity or a value too large for {X.dtype} in column "
+                    f"{names[k]!r}. Where it stands for a missing value, put nan there."
+                )
+
+
+# --------------------------------------------------------------------------------------------
+# Columns of arrays and frames: numbers with nan, or objects with None
+# --------------------------------------------------------------------------------------------
+def _columns(X: Any, names: Sequence[str]) -> Iterator[tuple[Array, bool]]:
+    """Values of each column, and whether it was declared to be a category."""
+    if not is_frame(X):
+        for k in range(X.shape[1]):
+            yield _objects(X[:, k]), False
+    elif hasattr(X, "iloc"):
+        for k in range(X.shape[1]):
+            yield _of_pandas(X.iloc[:, k], names[k])
+    else:
+        for k in range(X.shape[1]):
+            yield _of_polars(X[:, k], names[k])
+
+
+def _of_pandas(series: Any, name: str) -> tuple[Array, bool]:
+    dtype = series.dtype
+    kind = getattr(dtype, "kind", "O")
+    if kind in "mM":
+        raise ValueError(f"Column {name!r} holds dates ({dtype}): {DATES}")
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: column {name!r} has dtype {dtype}.")
+    if kind in "iufb":
+        narrow = kind == "f" and getattr(dtype, "itemsize", 8) <= 4
+        target = np.float32 if narrow else np.float64
+        return series.to_numpy(dtype=target, na_value=np.nan), False
+    values = series.to_numpy(dtype=object).copy()
+    values[series.isna().to_numpy()] = None
+    return values, hasattr(dtype, "categories")
+
+
+def _of_polars(series: Any, name: str) -> tuple[Array, bool]:
+    dtype = series.dtype
+    if dtype.is_temporal():
+        raise ValueError(f"Column {name!r} holds dates ({dtype}): {DATES}")
+    if dtype.is_float() or dtype.is_integer():
+        values = series.to_numpy()
+        return values if values.dtype == np.float32 else values.astype(np.float64), False
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    return _objects(values), False
+
+
+def _objects(values: Array) -> Array:
+    """Objects with None for every missing value; numbers stay as they are."""
+    if values.dtype.kind in "fiub":
+        return values.astype(np.float64)
+    values = values.astype(object)
+    values[[_is_missing(value) for value in values]] = None
+    return values
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or isinstance(value, (float, np.floating)):
+        return value is None or bool(np.isnan(value))
+    return type(value).__name__ in ("NAType", "NaTType")  # of pandas, which may not be installed
+
+
+# --------------------------------------------------------------------------------------------
+# Levels and codes
+# --------------------------------------------------------------------------------------------
+def _levels(values: Array, name: str, is_category: bool) -> Levels:
+    """The sorted levels of a column, or None where it holds numbers."""
+    if values.dtype.kind == "f":
+        return None
+    present = {type(value): value for value in values if value is not None}
+    numeric = all(issubclass(kind, (Number, np.bool_)) for kind in present)
+    if numeric and not is_category:  # nothing but missing values, too
+        return None
+    try:
+        levels = sorted({value for value in values if value is not None})
+    except TypeError:
+        kinds = ", ".join(sorted(kind.__name__ for kind in present))
+        raise TypeError(
+            f"Each value of a column must be a string or a number, and all of them one or the "
+            f"other: argument must be a string or a number, but column {name!r} holds {kinds}."
+        ) from None
+    return levels
+
+
+def _codes(values: Array, levels: Levels, name: str) -> Floats:
+    """Values as numbers: those they are, or codes of their levels."""
+    if levels is None:
+        return _numbers(values, name)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), None, values.astype(object))
+    _check_kind(values, levels, name)
+    codes: dict[Any, float] = {level: code for code, level in enumerate(levels)}
+    codes[None] = np.nan
+    found = (codes.get(value, len(levels)) for value in values)
+    return np.fromiter(found, dtype=np.float64, count=len(values))
+
+
+def _numbers(values: Array, name: str) -> Floats:
+    if values.dtype.kind == "f":
+        return values
+    strange = _first(values, lambda value: not isinstance(value, (Number, np.bool_)))
+    if strange is not None:
+        raise ValueError(
+            f"Column {name!r} held numbers in fit and now holds {strange!r}: could not convert "
+            "it to a number."
+        )
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _check_kind(values: Array, levels: list[Any], name: str) -> None:
+    """Numbers are no levels of a column of strings: every one of them would be unknown."""
+    if not all(isinstance(level, str) for level in levels):
+        return
+    strange = _first(values, lambda value: not isinstance(value, str))
+    if strange is not None:
+        raise ValueError(
+            f"Column {name!r} held strings in fit, such as {levels[0]!r}, and now holds "
+            f"{strange!r}: give it the type that it had."
+        )
+
+
+def _first(values: Array, test: Any) -> Any:
+    return next((value for value in values if value is not None and test(value)), None)
+
