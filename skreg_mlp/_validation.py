@@ -75,6 +75,10 @@ def _or(option, rule):
     return (lambda v: v is option or _equals(v, option) or rule[0](v)), f"{option!r} or {rule[1]}"
 
 
+def _has_methods(value, *names):
+    return not isinstance(value, type) and all(hasattr(value, name) for name in names)
+
+
 def _equals(value, option):
     return isinstance(value, str) and value == option
 
@@ -124,6 +128,12 @@ RULES = {
     ),
     "eps": _real(0, 1, closed="()"),
     "max_features": _or(None, _int_from(1)),
+    "encoder": (
+        lambda v: (
+            v is None or _one_of("table", "auto")[0](v) or _has_methods(v, "fit", "transform")
+        ),
+        "None, 'table', or a transformer with `groups_`; 'auto' where folds choose",
+    ),
     "n_bins": _int_from(0),
     "min_frequency": _real(0, 1, closed="[)"),
     "max_categories": _or(None, _int_from(1)),

@@ -10,8 +10,8 @@ import skreg_mlp
 PACKAGE = Path(skreg_mlp.__file__).parent
 # A module imports from its own folder and from those before it, never from those after it.
 FOLDERS = [
-    "_typing", "_kernels", "penalties", "_objective", "_solvers", "_training", "_estimators",
-    "selection", "_plotting", "onnx", "_versions", "__init__",
+    "_typing", "_kernels", "penalties", "_objective", "_solvers", "_training", "_validation",
+    "encoding", "_estimators", "selection", "_plotting", "onnx", "_versions", "__init__",
 ]  # fmt: skip
 CORE = FOLDERS[: FOLDERS.index("_training")]  # numbers only
 LONGEST_FILE, LONGEST_FUNCTION = 500, 40  # lines that are neither blank nor documentation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
@@ -15,7 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from skreg_mlp._estimators.door import enter, entry_of
+from skreg_mlp._estimators.door import enter_rows, entry_of
+from skreg_mlp._estimators.encoders import candidates
 from skreg_mlp._estimators.fitted import FittedNetwork
 from skreg_mlp._estimators.path import follow, new_walk, trace, warn_if_unfinished
 from skreg_mlp._estimators.training import (
@@ -68,7 +69,8 @@ def _one_fold(
     label: str | None,
 ) -> Floats:
     """Score, seconds of fitting and of scoring at each alpha: an array (n_visited, 3)."""
-    entry, (train, test) = entry_of(estimator, rows), split
+    train, test = split
+    entry = entry_of(estimator, rows, train=train)
     walk, figures = new_walk(estimator, entry, train), []
     score_theta = entry.score(walk.problem, walk.targets, test)
     assert score_theta is not None
@@ -83,6 +85,15 @@ def _one_fold(
         best = max(score for score, *_ in figures)
         print(f"{label}   {len(figures)} alphas   best score {best:#.6g}", flush=True)
     return np.array(figures)
+
+
+class _Start(NamedTuple):
+    """A network at its start on all rows, and the grid that it is to follow."""
+
+    single: Single
+    entry: Entry
+    walk: Walk
+    grid: Grid
 
 
 def _aligned(figures: Floats, n_alphas: int) -> Floats:
@@ -171,8 +182,8 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
             The columns of X differ in scale, or every weight is zero at the alpha chosen.
         """
         work = copy.copy(self)
-        entry = enter(work, X, y, sample_weight)
-        walk, interrupted = work._choose(entry, work._splits(entry.rows, params))
+        rows = enter_rows(work, X, y, sample_weight)
+        walk, interrupted = work._choose(rows, work._splits(rows, params))
         self.__dict__ = work.__dict__
         if interrupted:
             raise KeyboardInterrupt
@@ -203,46 +214,71 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         except ValueError as error:
             raise ValueError(f"cv={self.cv!r} cannot split X and y: {error}") from error
 
-    def _single(self, seed: int) -> Single:
+    def _single(self, seed: int, encoder: Any) -> Single:
         """The estimator of one alpha with these parameters, as if it had seen this data."""
         single = self._estimator()
         names = single.get_params(deep=False)
         given = self.get_params(deep=False).items()
         single.set_params(**{name: value for name, value in given if name in names})
-        single.set_params(random_state=seed)
+        single.set_params(random_state=seed, encoder=encoder)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(single, name, getattr(self, name))
         return single
 
     @with_callbacks
-    def _choose(self, entry: Entry, splits: Sequence[tuple[Ints, Ints]]) -> tuple[Walk, bool]:
+    def _choose(self, rows: ValidRows, splits: Sequence[tuple[Ints, Ints]]) -> tuple[Walk, bool]:
         """Follow all paths, choose, and finish there.
 
         Returns a walk on all rows, and whether the last steps were interrupted.
         """
-        rng, rows = check_random_state(self.random_state), entry.rows
+        rng = check_random_state(self.random_state)
         seeds = rng.randint(2**31 - 1, size=len(splits) + 1).tolist()
-        context = self._init_callback_context(max_subtasks=len(seeds))
+        starts = [self._start(encoder, rows, seeds[-1]) for encoder in candidates(self.encoder)]
+        context = self._init_callback_context(max_subtasks=len(seeds) * len(starts))
         told = dict(estimator=self, X=rows.X, y=rows.y)
         context.call_on_fit_task_begin(**told)
-        contexts = [context.subcontext(task_name="path") for _ in seeds]
-        single = self._single(seeds[-1])
-        walk = new_walk(single, entry)
-        grid = alpha_grid(entry.settings, walk.problem, self.alphas, self.eps)
-        # the path on all rows is the longest task: it goes first
-        tasks = [delayed(run_subtask)(_all_rows, single, contexts[-1], rows, grid)]
-        for fold, (seed, task_context, split) in enumerate(zip(seeds, contexts, splits), 1):
-            label = f"fold {fold}/{len(splits)}" if self.verbose else None
-            args = rows, grid, split, label
-            quiet = self._single(seed).set_params(verbose=0)
-            tasks.append(delayed(run_subtask)(_one_fold, quiet, task_context, *args))
-        self.path_, *folds = Parallel(n_jobs=self.n_jobs)(tasks)
-        self._report_choice(np.stack([_aligned(fold, len(self.path_)) for fold in folds]))
-        interrupted = self._finish(entry, walk)
+        tasks = []
+        for start in starts:  # the path on all rows is the longest task: it goes first
+            own = context.subcontext(task_name="path")
+            tasks.append(delayed(run_subtask)(_all_rows, start.single, own, rows, start.grid))
+        for start in starts:
+            for fold, (seed, split) in enumerate(zip(seeds, splits), 1):
+                label = f"fold {fold}/{len(splits)}" if self.verbose else None
+                quiet = self._single(seed, start.single.encoder).set_params(verbose=0)
+                own = context.subcontext(task_name="path")
+                args = rows, start.grid, split, label
+                tasks.append(delayed(run_subtask)(_one_fold, quiet, own, *args))
+        results = Parallel(n_jobs=self.n_jobs)(tasks)
+        paths, folds = results[: len(starts)], results[len(starts) :]
+        figures = [
+            np.stack([_aligned(fold, len(path)) for fold in folds[k : k + len(splits)]])
+            for k, path in zip(range(0, len(folds), len(splits)), paths)
+        ]
+        best = self._best_encoder(starts, figures)
+        self.path_ = paths[best]
+        self._report_choice(figures[best])
+        interrupted = self._finish(starts[best].entry, starts[best].walk)
         if not interrupted:
             context.call_on_fit_task_end(**told, reconstruction_attributes={})
-        return walk, interrupted
+        return starts[best].walk, interrupted
+
+    def _start(self, encoder: Any, rows: ValidRows, seed: int) -> _Start:
+        """A network on all rows that has this encoder."""
+        single = self._single(seed, encoder)
+        entry = entry_of(single, rows)
+        walk = new_walk(single, entry)
+        return _Start(
+            single, entry, walk, alpha_grid(walk.settings, walk.problem, self.alphas, self.eps)
+        )
+
+    def _best_encoder(self, starts: list[_Start], figures: list[Floats]) -> int:
+        """Index of the encoder with the best mean score at any alpha, the first of equals."""
+        scores = [float(values[..., 0].mean(axis=0).max()) for values in figures]
+        if len(starts) > 1:
+            bins = [start.single.encoder.n_bins for start in starts]
+            self.encoder_scores_ = dict(zip(bins, scores))
+        return int(np.argmax(scores))
 
     def _report_choice(self, figures: Floats) -> None:
         """Set the attributes that say what was chosen and why."""

@@ -18,6 +18,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import validate_data
 
 from skreg_mlp import _validation as validation
+from skreg_mlp._estimators.encoders import encoded, fitted_encoder, raw
 from skreg_mlp._estimators.tasks import Classification, Regression
 from skreg_mlp._objective.activations import ACTIVATIONS, STEEPEST
 from skreg_mlp._objective.losses import regression_loss
@@ -57,12 +58,26 @@ def enter(
     `reset` says that this is the first X the estimator sees, `dtype` what X is to become (None:
     float32 stays as it is, anything else becomes float64).
     """
-    validation.check_parameters(estimator)
-    rows = read_rows(estimator, X, y, sample_weight, reset=reset, dtype=dtype)
-    if reset:
-        validation.warn_if_unscaled(rows.X)
+    rows = enter_rows(estimator, X, y, sample_weight, reset=reset, dtype=dtype)
     held_out = read_validation(estimator, *validation_data)
     return entry_of(estimator, rows, held_out)
+
+
+def enter_rows(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    reset: bool = True,
+    dtype: DTypeLike | None = None,
+) -> Rows:
+    """Check parameters and training data: see `enter`."""
+    validation.check_parameters(estimator)
+    rows = read_rows(estimator, X, y, sample_weight, reset=reset, dtype=dtype)
+    if reset and estimator.encoder is None:
+        validation.warn_if_unscaled(rows.X)
+    return rows
 
 
 def read_rows(
@@ -77,19 +92,22 @@ def read_rows(
 ) -> Rows:
     """Validated X and y, and checked sample weights: see `enter`."""
     numeric = not is_classifier(estimator)
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        reset=reset,
-        accept_sparse="csr",
-        dtype=dtype or (np.float64, np.float32),
-        # a copy in C order speeds training up, but a memory map must not be copied
-        order=None if isinstance(X, np.memmap) else "C",
-        multi_output=True,
-        y_numeric=numeric,
-    )
-    validation.check_magnitude(X, X.dtype, name, "StandardScaler")
+    if estimator.encoder is None:
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=dtype or (np.float64, np.float32),
+            # a copy in C order speeds training up, but a memory map must not be copied
+            order=None if isinstance(X, np.memmap) else "C",
+            multi_output=True,
+            y_numeric=numeric,
+        )
+        validation.check_magnitude(X, X.dtype, name, "StandardScaler")
+    else:
+        X, y = raw(estimator, X, y, reset=reset, numeric=numeric)
     y = y.toarray() if sparse.issparse(y) else y
     if numeric:
         y = y.astype(np.float64, copy=False)
@@ -112,26 +130,44 @@ def read_validation(
     return read_rows(estimator, X_val, y_val, sample_weight_val, reset=False, name="X_val")
 
 
-def entry_of(estimator: Any, rows: Rows, held_out: Rows | None = None) -> Entry:
-    """The entry of data that have been read before."""
-    n_features = rows.X.shape[1]
-    factor, columns = _factor(estimator, n_features)
-    settings = read_settings(estimator, n_features, factor, columns)
-    X = rows.X if columns is None else columns_of(rows.X, columns)
+def entry_of(
+    estimator: Any, rows: Rows, held_out: Rows | None = None, train: Ints | None = None
+) -> Entry:
+    """The entry of data that have been read before; an encoder is fitted on the rows `train`."""
+    encoder, encode, features = None, None, None
+    X = rows.X
+    if estimator.encoder is not None:
+        encoder = fitted_encoder(estimator, *rows, train)
+        encode, features = partial(encoded, encoder), np.asarray(encoder.groups_)
+        X = encode(X)
+    factor, columns = _factor(estimator, rows.X.shape[1], features)
+    settings = read_settings(estimator, rows.X.shape[1], factor, columns, features)
     by_loss = isinstance(estimator.scoring, str) and estimator.scoring == "loss"
-    scorer = None if by_loss else partial(scorer_of, estimator)
-    return Entry(settings, read_task(estimator), rows, X, columns, held_out, scorer)
+    return Entry(
+        settings,
+        read_task(estimator),
+        rows,
+        X if columns is None else columns_of(X, columns),
+        columns,
+        held_out,
+        scorer=None if by_loss else partial(scorer_of, estimator),
+        n_inputs=X.shape[1],
+        encode=encode,
+        features=features,
+        encoder=encoder,
+    )
 
 
 def scorer_of(estimator: Any) -> Callable[[dict[str, Any], Rows], float]:
     """A function that scores a view of the estimator with other fitted attributes."""
     scorer, view = check_scoring(estimator, estimator.scoring), copy.copy(estimator)
-    for name in ("feature_names_in_", "_inputs"):
-        view.__dict__.pop(name, None)
+    view.__dict__.pop("_inputs", None)
+    if estimator.encoder is None:  # whose rows are an array
+        view.__dict__.pop("feature_names_in_", None)
     takes_weights = _takes_weights(scorer)
 
     def score(attributes: dict[str, Any], rows: Rows) -> float:
-        view.__dict__.update(attributes, n_features_in_=rows.X.shape[1])
+        view.__dict__.update(attributes)
         weighted = takes_weights and rows.weight is not None
         weights = {"sample_weight": rows.weight} if weighted else {}
         remedy = (
@@ -173,9 +209,16 @@ def read_task(estimator: Any) -> Classification | Regression:
 
 
 def read_settings(
-    estimator: Any, n_features: int, factor: Floats | None, columns: Ints | None
+    estimator: Any,
+    n_features: int,
+    factor: Floats | None,
+    columns: Ints | None,
+    features: Ints | None,
 ) -> Settings:
-    """The parameters of an estimator for X of `n_features` columns, of which it reads `columns`."""
+    """The parameters of an estimator for X of `n_features` columns.
+
+    `features` and `columns` are as in an `Entry`, `factor` is that of the inputs read.
+    """
     params = estimator.get_params(deep=False)
     hidden = np.atleast_1d(np.asarray(params["hidden_layer_sizes"], dtype=int)).tolist()
     activation = params["activation"]
@@ -183,6 +226,8 @@ def read_settings(
     groups = _groups(params["feature_groups"], penalty, params["penalty"], n_features)
     if groups is not None and params["penalty_factor"] is not None:
         factor_of_groups(np.asarray(params["penalty_factor"], dtype=np.float64), groups)
+    if features is not None and penalty is not None and penalty.grouped:
+        groups = features if groups is None else groups[features]
     if groups is not None and columns is not None:
         groups = np.unique(groups[columns], return_inverse=True)[1]
     return Settings(
@@ -231,14 +276,18 @@ def _groups(given: Any, penalty: Any, name: Any, n_features: int) -> Ints | None
     return validation.check_feature_groups(own if given is None else given, n_features, parameter)
 
 
-def _factor(estimator: Any, n_features: int) -> tuple[Floats | None, Ints | None]:
-    """Finite penalty factors, and the columns they belong to (None: all)."""
+def _factor(
+    estimator: Any, n_features: int, features: Ints | None
+) -> tuple[Floats | None, Ints | None]:
+    """Finite penalty factors of inputs, and the inputs they belong to (None: all)."""
     if estimator.penalty_factor is None:
         return None, None
     factor = validation.check_penalty_factor(estimator.penalty_factor, n_features)
     if estimator.penalty is None:
         raise ValueError("penalty_factor multiplies a penalty, but penalty=None: leave one out.")
+    factor = factor if features is None else factor[features]
     columns = np.flatnonzero(np.isfinite(factor))
-    factor = factor[columns]
-    all_one = (factor == 1).all()
-    return None if all_one else factor, columns if len(columns) < n_features else None
+    if not len(columns):
+        raise ValueError("penalty_factor is inf for every feature that varies: leave one in.")
+    all_one = (factor[columns] == 1).all()
+    return None if all_one else factor[columns], columns if len(columns) < len(factor) else None

@@ -15,19 +15,23 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg_mlp._validation import check_finite, prediction_dtype
+from skreg_mlp._estimators.encoders import encoded, raw_X
 from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
 from skreg_mlp._objective.network import (
     Network,
     dense,
     forward,
     gather_columns,
-    laid_out,
     reaching,
     selected_inputs,
 )
 from skreg_mlp._objective.targets import Scale
+from skreg_mlp._training.entry import of_features
+from skreg_mlp._validation import check_finite, prediction_dtype
+from skreg_mlp.encoding import TableEncoder
+from skreg_mlp.encoding._encoder import keeping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,16 +102,11 @@ class FittedNetwork(BaseEstimator):
         """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
         check_is_fitted(self, "coefs_")
         dtype = prediction_dtype([*self.coefs_, *self.intercepts_])
-        X = validate_data(
-            self,
-            X,
-            reset=False,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            ensure_all_finite=False,  # seen to below, for the columns that are read
-        )
+        X, inputs = self._inputs_of(X), getattr(self, "_inputs", None)
+        if isinstance(X, CodedMatrix) and inputs is not None:
+            X, inputs = X.columns(inputs), None
         raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
-        activation, inputs = ACTIVATIONS[self.activation], getattr(self, "_inputs", None)
+        activation = ACTIVATIONS[self.activation]
         layers = [
             (_readable(W, dtype), _readable(b, dtype))
             for W, b in zip(self.coefs_, self.intercepts_)
@@ -119,10 +118,24 @@ class FittedNetwork(BaseEstimator):
             block, n_rows = X[rows], rows.stop - rows.start
             if gathered is not None:
                 block = gather_columns(block, inputs, gathered[:n_rows])
-            check_finite(block, type(self).__name__)
-            block = block.astype(dtype, copy=False)
+            if not isinstance(block, CodedBlock):
+                check_finite(block, type(self).__name__)
+                block = block.astype(dtype, copy=False)
             raw[rows] = forward(block, layers, activation, [b[:n_rows] for b in buffers])
         return raw
+
+    def _inputs_of(self, X: Any) -> Any:
+        """X as the network reads it; whether it is finite is not yet looked at."""
+        if getattr(self, "encoder_", None) is not None:
+            return encoded(self.encoder_, raw_X(self, X, reset=False))
+        return validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            ensure_all_finite=False,
+        )
 
     # -- what the weights say -------------------------------------------------------------------
     @property
@@ -142,7 +155,7 @@ class FittedNetwork(BaseEstimator):
     def selected_features_(self) -> Mask:
         """Mask of the inputs with a non-zero path to an output."""
         check_is_fitted(self, "coefs_")
-        return self._per_feature(selected_inputs(self.coefs_))
+        return of_features(selected_inputs(self.coefs_), self._features(), self.n_features_in_)
 
     @property
     def n_selected_features_(self) -> int:
@@ -151,19 +164,25 @@ class FittedNetwork(BaseEstimator):
 
     @property
     def feature_importances_(self) -> Floats:
-        """Euclidean norm of each input's outgoing weights, 0 where it is not selected."""
-        selected = self.selected_features_
+        """Euclidean norm of each feature's outgoing weights, 0 where it is not selected."""
+        check_is_fitted(self, "coefs_")
         W = np.asarray(dense(_readable(self.coefs_[0], prediction_dtype(self.coefs_[:1]))))
         largest = np.abs(W).max(axis=1, initial=0)  # the squares of tiny weights would be zero
         shares = np.divide(W.T, largest, out=np.zeros_like(W.T), where=largest > 0)
         norms = largest * np.linalg.norm(shares, axis=0)
-        return np.where(selected, self._per_feature(norms), 0)
+        features = self._features()
+        if features is not None:
+            of_inputs, norms = norms, np.zeros(self.n_features_in_, dtype=norms.dtype)
+            np.hypot.at(norms, features, of_inputs)
+        return np.where(self.selected_features_, norms, 0)
 
-    def _per_feature(self, values: Array) -> Array:
-        """One value for each column of X from one for each row of ``coefs_[0]``."""
-        if not hasattr(self, "_inputs"):
-            return values
-        return laid_out(values, self._inputs, self.n_features_in_)
+    def _features(self) -> Ints | None:
+        """The column of X of each row of ``coefs_[0]``; None where there are as many, in order."""
+        encoder, inputs = getattr(self, "encoder_", None), getattr(self, "_inputs", None)
+        if encoder is None:
+            return inputs
+        features = np.asarray(encoder.groups_)
+        return features if inputs is None else features[inputs]
 
     # -- smaller copies -------------------------------------------------------------------------
     def prune(self) -> Self:
@@ -206,7 +225,12 @@ class FittedNetwork(BaseEstimator):
         biases = [_readable(b, dtype) for b in self.intercepts_]
         coefs, intercepts, kept = prune(weights, biases, ACTIVATIONS[self.activation])
         pruned = self._holding(coefs, intercepts)
-        pruned._inputs = self._inputs[kept] if hasattr(self, "_inputs") else kept
+        if isinstance(getattr(self, "encoder_", None), TableEncoder):
+            pruned.encoder_ = keeping(self.encoder_, kept)  # which reads no other columns
+            kept = np.arange(len(kept))
+        elif hasattr(self, "_inputs"):
+            kept = self._inputs[kept]
+        pruned._inputs = kept
         return pruned.to_sparse() if sparse.issparse(self.coefs_[0]) else pruned
 
     def to_sparse(self) -> Self:
@@ -273,7 +297,9 @@ class FittedNetwork(BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        given, encoder = tags.input_tags, getattr(self, "encoder", None)
+        given.sparse = encoder is None
+        given.allow_nan = given.string = given.categorical = encoder is not None
         return tags
 
 

@@ -24,14 +24,14 @@ from skreg_mlp._estimators.training import (
     generator,
     task_data,
 )
-from skreg_mlp._validation import check_values
 from skreg_mlp._objective.network import selected_inputs
 from skreg_mlp._solvers.result import NonFiniteError
-from skreg_mlp._training.entry import fitted_weights
+from skreg_mlp._training.entry import fitted_weights, of_features
 from skreg_mlp._training.grid import alpha_grid, grid_ends
 from skreg_mlp._training.progress import Tasks, print_line, with_callbacks
 from skreg_mlp._training.settings import relative
 from skreg_mlp._training.walk import Walk
+from skreg_mlp._validation import check_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,11 +223,16 @@ def _collect(points: list[tuple[Any, ...]], template: SingleT) -> Regularization
         np.array([network["loss_"] for network in networks]),
         np.array([network["stationarity_"] for network in networks]),
         np.array([sum(np.count_nonzero(W) for W in layers) for layers in coefs]),
-        np.array([selected_inputs(layers) for layers in coefs]),
+        np.array([_selected(template, layers) for layers in coefs]),
         None if scores[0] is None else np.array(scores),
         getattr(template, "feature_names_in_", None),
         template,
     )
+
+
+def _selected(template: Single, layers: list[Floats]) -> Mask:
+    """Mask of the features that one network of a path reads."""
+    return of_features(selected_inputs(layers), template._features(), template.n_features_in_)
 
 
 def _report(point: tuple[Any, ...], done: int, n_alphas: int) -> None:

@@ -251,6 +251,7 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         l1_ratio: float = 0.5,
         feature_groups: ArrayLike | None = None,
         penalty_factor: ArrayLike | None = None,
+        encoder: Any = None,
         alpha_scaling: str = "mean",
         class_weight: Mapping[Any, float] | str | None = None,
         solver: str = "auto",
@@ -282,6 +283,7 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         self.l1_ratio = l1_ratio
         self.feature_groups = feature_groups
         self.penalty_factor = penalty_factor
+        self.encoder = encoder
         self.alpha_scaling = alpha_scaling
         self.class_weight = class_weight
         self.solver = solver
@@ -606,6 +608,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         l1_ratio: float = 0.5,
         feature_groups: ArrayLike | None = None,
         penalty_factor: ArrayLike | None = None,
+        encoder: Any = None,
         alpha_scaling: str = "mean",
         solver: str = "auto",
         batch_size: int | str = "auto",
@@ -640,6 +643,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         self.l1_ratio = l1_ratio
         self.feature_groups = feature_groups
         self.penalty_factor = penalty_factor
+        self.encoder = encoder
         self.alpha_scaling = alpha_scaling
         self.solver = solver
         self.batch_size = batch_size

@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from skreg_mlp._estimators.door import enter
+from skreg_mlp._estimators.door import enter, entry_of
 from skreg_mlp._estimators.fitted import FittedNetwork
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
@@ -86,7 +86,7 @@ def generator(random_state: Any) -> np.random.Generator:
 # --------------------------------------------------------------------------------------------
 def explained(error: NonFiniteError, estimator: Any, entry: Entry) -> ValueError:
     """What a user can do where the loss stopped being finite."""
-    largest = f"the largest absolute value in X is {largest_magnitude(entry.rows.X):.3g}"
+    largest = f"the largest absolute value in X is {largest_magnitude(entry.X):.3g}"
     if entry.rows.y.dtype.kind == "f":
         largest += f", in y {largest_magnitude(entry.rows.y):.3g}"
     when = f"at iteration {error.n_iter}" if error.n_iter else "on the way"
@@ -240,8 +240,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         work = copy.copy(self)
         entry = enter(work, X, y, sample_weight, (X_val, y_val, sample_weight_val))
         # a hook that predicts from X is to find the feature names of the fit
-        shown = X if hasattr(work, "feature_names_in_") or entry.columns is not None else None
-        outcome = work._fit(entry, entry.rows.X if shown is None else shown)
+        outcome = work._fit(entry, X if hasattr(work, "feature_names_in_") else entry.rows.X)
         self.__dict__ = work.__dict__
         if outcome.result.interrupted:
             raise KeyboardInterrupt
@@ -256,6 +255,8 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         targets = entry.targets()
         if entry.held_out is None and self.early_stopping:
             rows, held_rows = split_rows(self, targets, rng)
+            if entry.encoder is not None:  # which must not see the rows held out
+                entry = entry_of(self, entry.rows, train=rows)
             if targets.scale is not None:  # its units are those of the rows trained on
                 targets = entry.targets(rows)
         problem = entry.problem(targets, rows)
@@ -356,7 +357,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
                 "one to start anew."
             )
         shapes = [W.shape for W in self.coefs_]
-        expected = [(entry.n_features, network.shapes[0][1]), *network.shapes[1:]]
+        expected = [(entry.n_inputs, network.shapes[0][1]), *network.shapes[1:]]
         if shapes != expected:
             raise ValueError(
                 f"warm_start=True and partial_fit continue from weights of shapes {shapes}, but "

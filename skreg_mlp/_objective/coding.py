@@ -224,14 +224,42 @@ class CodedMatrix:
         encode(self.X, index, self.coding, *block)
         return CodedBlock(self.coding, *block)
 
+    @property
+    def bound(self):
+        """No entry is larger: values and their mean are at most BEND."""
+        return 2 * BEND
+
     def columns(self, kept):
         """The same rows with the outputs `kept` alone."""
         return CodedMatrix(self.X, self.coding.keeping(kept))
 
+    @property
+    def T(self):
+        return _TransposedMatrix(self)
+
+    def blocks(self):
+        """Slices of all rows, and the rows in each."""
+        for start in range(0, self.shape[0], BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            yield rows, self[rows]
+
     def toarray(self):
         """All rows encoded: as much memory as the outputs take."""
         out = np.empty(self.shape, DTYPE)
-        for start in range(0, self.shape[0], BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            out[rows] = self[rows].toarray()
+        for rows, block in self.blocks():
+            out[rows] = block.toarray()
         return out
+
+
+class _TransposedMatrix:
+    """The transpose of all rows, to be multiplied."""
+
+    def __init__(self, matrix):
+        self._matrix, self.shape = matrix, matrix.shape[::-1]
+
+    def __matmul__(self, delta):
+        total = np.zeros((self.shape[0], delta.shape[1]))
+        for rows, block in self._matrix.blocks():
+            of_rows = np.ascontiguousarray(delta[rows], dtype=np.float64)
+            total += block.T.into(of_rows, np.empty_like(total))
+        return total

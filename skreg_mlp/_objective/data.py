@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skreg_mlp._kernels import fused, usable
+from skreg_mlp._objective.coding import CodedMatrix
 from skreg_mlp._objective.network import gather_columns
 
 # Columns left of X are copied where they are few or small, else gathered for each batch.
@@ -12,6 +13,8 @@ FEW_COLUMNS, SMALL_COPY = 0.25, 2**25  # of all, and bytes
 
 def largest_magnitude(values):
     """max abs(values) of a dense or CSR array, without a temporary of its size."""
+    if isinstance(values, CodedMatrix):
+        return values.bound
     values = values.data if sparse.issparse(values) else values
     with np.errstate(invalid="ignore"):  # nan is found by those who ask
         return max(-float(values.min()), float(values.max())) if values.size else 0.0
@@ -58,7 +61,7 @@ class _Columns:
 
 
 class Data:
-    """Rows of X (dense or CSR), y and sample weights, gathered by slice or by index.
+    """Rows of X (dense, CSR or coded), y and sample weights, gathered by slice or by index.
 
     `subset` restricts the data to some rows of X, `kept` to some of its columns, without a copy.
     """
@@ -73,15 +76,16 @@ class Data:
         weights = self.training_targets()[1]
         self.mean_weight = 1.0 if weights is None else float(weights.mean(dtype=np.float64))
         self.total_weight = self.mean_weight * self.n_rows
-        self._X_rows, self._y_rows = X if sparse.issparse(X) else _Rows(X), _Rows(y)
+        self._X_rows, self._y_rows = _Rows(X) if isinstance(X, np.ndarray) else X, _Rows(y)
         if kept is not None:
             self._X_rows = _Columns(self._X_rows, kept, X.dtype)
 
     def columns(self, kept):
         """The same rows with the columns `kept` alone; these are copied where they are few."""
         kept = kept if self._kept is None else self._kept[kept]
-        if sparse.issparse(self.X):
-            return Data(self.X[:, kept], self.y, self.sample_weight, self.subset)
+        if not isinstance(self.X, np.ndarray):
+            X = self.X[:, kept] if sparse.issparse(self.X) else self.X.columns(kept)
+            return Data(X, self.y, self.sample_weight, self.subset)
         size = len(kept) * self.X.shape[0] * self.X.itemsize
         if size > SMALL_COPY and len(kept) > FEW_COLUMNS * self.X.shape[1]:
             return Data(self.X, self.y, self.sample_weight, self.subset, kept)

@@ -207,11 +207,13 @@ def gather_columns(X, columns, out):
 
 
 def _product(A, B, out):
-    """A @ B into `out` (None: a new array, dense), A dense or sparse; B too without `out`."""
+    """A @ B into `out` (None: a new array). A is dense, sparse or coded; so is B without `out`."""
     if out is None:
         return np.ascontiguousarray(dense(A @ B))
     if isinstance(A, np.ndarray):
         return np.dot(A, B, out=out)
+    if hasattr(A, "into"):  # encoded rows
+        return A.into(B, out)
     out[...] = A @ B
     return out
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from scipy import sparse
 
+from skreg_mlp._objective.coding import CodedMatrix
 from skreg_mlp._objective.data import Data
 from skreg_mlp._objective.network import laid_out
 from skreg_mlp._training.settings import Settings, build_problem
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from skreg_mlp._objective.network import Network
     from skreg_mlp._objective.problem import Problem
     from skreg_mlp._objective.targets import Targets
-    from skreg_mlp._typing import Floats, Ints
+    from skreg_mlp._typing import Floats, Ints, Mask
 
 
 class Task(Protocol):
@@ -44,17 +45,19 @@ class Rows(NamedTuple):
     def part(self, rows: Ints) -> Rows:
         """Some of the rows, copied."""
         weight = None if self.weight is None else self.weight[rows]
-        return Rows(self.X[rows], self.y[rows], weight)
+        return Rows(getattr(self.X, "iloc", self.X)[rows], self.y[rows], weight)
 
 
 @dataclass(frozen=True)
 class Entry:
     """A fit that is ready to begin.
 
-    ``X`` has the columns that the network reads, ``columns`` of those in ``rows`` (None: all): a
-    feature of infinite penalty factor is no part of the network. ``held_out`` are validation rows
-    (None: there are none). ``scorer()`` gives a function that scores fitted attributes, whose first
-    matrix has the columns read, on such rows; None: validation data are scored by the loss.
+    ``encode`` makes the inputs of the network of an X as given (None: they are its columns), and
+    ``features`` has the column of X that each of the ``n_inputs`` comes from (None: of the same
+    number). ``X`` has the inputs that the network reads, those numbered ``columns`` (None: all): an
+    input of infinite penalty factor is no part of the network. ``held_out`` are validation rows
+    (None: there are none). ``scorer()`` gives a function that scores fitted attributes on such
+    rows; None: they are scored by the loss. ``encoder`` is the fitted encoder, if there is one.
     """
 
     settings: Settings
@@ -64,15 +67,15 @@ class Entry:
     columns: Ints | None
     held_out: Rows | None
     scorer: Callable[[], Callable[[dict[str, Any], Rows], float]] | None
+    n_inputs: int
+    encode: Callable[[Any], Any] | None = None
+    features: Ints | None = None
+    encoder: Any = None
 
-    @property
-    def n_features(self) -> int:
-        """Number of columns of X as given."""
-        return self.rows.X.shape[1]
-
-    def read(self, rows: Rows) -> Rows:
-        """Rows with the columns that the network reads."""
-        return rows if self.columns is None else rows._replace(X=columns_of(rows.X, self.columns))
+    def read(self, X: Any) -> Any:
+        """The inputs that the network reads, of an X as given."""
+        X = X if self.encode is None else self.encode(X)
+        return X if self.columns is None else columns_of(X, self.columns)
 
     # -- the objective ----------------------------------------------------------------------------
     def targets(self, rows: Ints | None = None) -> Targets:
@@ -95,9 +98,13 @@ class Entry:
         return build_problem(self.settings, self.data(targets, rows), targets)
 
     # -- weights ----------------------------------------------------------------------------------
-    def per_feature(self, values: Any) -> Any:
-        """One value for every column of X from one for each that the network reads."""
-        return values if self.columns is None else laid_out(values, self.columns, self.n_features)
+    def per_input(self, values: Any) -> Any:
+        """One value for every input from one for each that the network reads."""
+        return values if self.columns is None else laid_out(values, self.columns, self.n_inputs)
+
+    def selected(self, inputs: Mask) -> Mask:
+        """Whether each column of X is read, given which of the inputs of the network are."""
+        return of_features(self.per_input(inputs), self.features, self.rows.X.shape[1])
 
     def pack(self, network: Network, coefs: list[Any], intercepts: list[Any]) -> Floats:
         """The flat vector of fitted weights."""
@@ -119,22 +126,23 @@ class Entry:
             data, raw_loss = self._validation_data(targets, rows), targets.raw_loss
             return lambda theta: -problem.mean_loss(theta, data, *raw_loss)
         scorer, network = self.scorer(), problem.network
+        inputs = {} if self.columns is None else {"_inputs": self.columns}
         if rows is None:
             assert self.held_out is not None
             self._validation_data(targets, rows)  # what they hold is checked either way
-            seen = self.read(self.held_out)
+            seen = self.held_out
         else:
-            seen = self.rows._replace(X=self.X).part(rows)
+            seen = self.rows.part(rows)
 
         def score(theta: Floats) -> float:
-            return scorer(read_weights(network, targets, theta), seen)
+            return scorer(read_weights(self, network, targets, theta) | inputs, seen)
 
         return score
 
     def _validation_data(self, targets: Targets, rows: Ints | None) -> Data:
         if self.held_out is None:
             return self.data(targets, rows, "validation")
-        X, y, weight = self.read(self.held_out)
+        X, y, weight = self.held_out
         columns = y.shape[1] if y.ndim == 2 else 1
         expected = 1 if targets.values.ndim == 1 else targets.values.shape[1]
         encoded = self.task.validation(y, weight, targets) if columns == expected else None
@@ -144,12 +152,15 @@ class Entry:
                 "y_val as the same kind of target as y."
             )
         weight = self.task.loss_weights(encoded, weight, self.X.dtype)
-        X = X.astype(self.X.dtype, copy=False)
+        X = self.read(X)
+        X = X if X.dtype == self.X.dtype else X.astype(self.X.dtype)
         return checked(Data(X, encoded.values, weight), "validation")
 
 
 def columns_of(X: Any, columns: Ints) -> Any:
     """Some columns of X, dense ones in C order: batches are read row by row."""
+    if isinstance(X, CodedMatrix):
+        return X.columns(columns)
     return X[:, columns] if sparse.issparse(X) else np.take(X, columns, axis=1)
 
 
@@ -168,17 +179,26 @@ def without_weight(name: str) -> ValueError:
     )
 
 
+def of_features(selected: Mask, features: Ints | None, n_features: int) -> Mask:
+    """Whether each column of X has a selected input, `features` being the columns of the inputs."""
+    if features is None:
+        return selected
+    mask = np.zeros(n_features, dtype=bool)
+    mask[features[selected]] = True
+    return mask
+
+
 def fitted_weights(
     entry: Entry, network: Network, targets: Targets, theta: Floats
 ) -> dict[str, Any]:
     """The fitted attributes that predictions need, with copies of the weights."""
-    attributes = read_weights(network, targets, theta)
+    attributes = read_weights(entry, network, targets, theta)
     first, *others = attributes["coefs_"]
-    return dict(attributes, coefs_=[entry.per_feature(first), *others])
+    return dict(attributes, coefs_=[entry.per_input(first), *others])
 
 
-def read_weights(network: Network, targets: Targets, theta: Floats) -> dict[str, Any]:
-    """The same for X that has no other columns than the network reads."""
+def read_weights(entry: Entry, network: Network, targets: Targets, theta: Floats) -> dict[str, Any]:
+    """The same, with weights of the inputs that the network reads alone."""
     attributes: dict[str, Any] = dict(
         coefs_=[W.copy() for W in network.coefs(theta)],
         intercepts_=[b.copy() for b in network.biases(theta)],
@@ -186,6 +206,8 @@ def read_weights(network: Network, targets: Targets, theta: Floats) -> dict[str,
         n_outputs_=targets.n_outputs,
         out_activation_=targets.out_activation,
     )
+    if entry.encoder is not None:
+        attributes.update(encoder_=entry.encoder)
     if targets.classes is not None:
         attributes.update(classes_=targets.classes)
     if targets.scale is not None:

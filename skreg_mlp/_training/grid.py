@@ -10,6 +10,7 @@ import numpy as np
 from scipy import optimize, sparse
 from sklearn.utils import gen_batches
 
+from skreg_mlp._objective.coding import CodedMatrix
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._objective.problem import BLOCK_ROWS
 from skreg_mlp._solvers import lbfgs
@@ -99,15 +100,19 @@ def _reach(problem: Problem, delta: Floats) -> Floats:
     """For each column j the largest over outputs c of sum_i abs(x_ij - mean_j) abs(delta_ic)."""
     X, weight = problem.data.X, problem.data.sample_weight
     batches = list(gen_batches(X.shape[0], BLOCK_ROWS))
+
+    def rows_in(batch: slice) -> Any:
+        return X[batch].toarray() if isinstance(X, CodedMatrix) else X[batch]
+
     center: Any = 0.0
     if not sparse.issparse(X):  # a centered CSR matrix would be dense
-        share = np.full(len(X), 1.0) if weight is None else weight.astype(np.float64)
+        share = np.full(X.shape[0], 1.0) if weight is None else weight.astype(np.float64)
         share /= share.sum()
-        center = sum(share[rows] @ X[rows] for rows in batches).astype(X.dtype)
+        center = sum(share[batch] @ rows_in(batch) for batch in batches).astype(X.dtype)
     total: Any = 0.0
-    for rows in batches:
-        block = X[rows] if sparse.issparse(X) else X[rows] - center
-        total = total + abs(block).T @ np.abs(delta[rows])
+    for batch in batches:
+        block = rows_in(batch) - center if not sparse.issparse(X) else X[batch]
+        total = total + abs(block).T @ np.abs(delta[batch])
     return np.max(np.asarray(total), axis=1)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg_mlp._objective.coding import BLOCK_ROWS, DTYPE, CodedMatrix, Coding
+from skreg_mlp._objective.coding import DTYPE, CodedMatrix, Coding
 from skreg_mlp._objective.losses import weighted_quantile
 from skreg_mlp._validation import check_parameters, check_weights
 from skreg_mlp.encoding._table import Table, is_frame, read_table
@@ -44,6 +45,9 @@ class Column(NamedTuple):
     def names(self) -> list[str]:
         """Those of all outputs, in order."""
         return [name for name in (self.value, *self.outputs) if name is not None]
+
+
+NOTHING = Column([0.0], [None, None])  # of a column that does not vary, or is not needed
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -88,7 +92,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     The value of a column with more than two different numbers is z / sqrt(1 + (z / 3)^2), where z
     is (x - median) / (IQR / 1.349), or is divided by the standard deviation where the IQR is 0. A
     column of two numbers becomes an indicator of the larger one, linear between them. Quantiles
-    invert the weighted distribution function, so that an integer weight is as good as repeated rows.
+    invert the weighted distribution function: an integer weight is as good as repeated rows.
 
     Where a number is missing, its indicator is on and all other outputs of the column are 0, which
     is their mean. A column without missing values in the training rows has no such indicator: a
@@ -179,7 +183,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             X has other columns than in `fit`, a column another type, or infinite values.
         """
         check_is_fitted(self)
-        return self._coded(self._read(X, reset=False)).toarray()
+        return coded(self, X).toarray()
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Name the outputs, after the column and what they tell of it.
@@ -212,7 +216,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             )
         names = self._names() if given is None else given
         parts = zip(self._columns, names)
-        return np.array([f"{name}{part}" for column, name in parts for part in column.names], object)
+        return np.array(
+            [f"{name}{part}" for column, name in parts for part in column.names], object
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -227,7 +233,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if not is_frame(X):
             check = dict(dtype=None, ensure_all_finite=False, accept_sparse=True)
         X = validate_data(self, X, reset=reset, **check)
-        return read_table(X, self._names(), None if reset else self.categories_)
+        if reset:
+            return read_table(X, self._names())
+        used = [bool(column.names) for column in self._columns]
+        return read_table(X, self._names(), self.categories_, used)
 
     def _names(self) -> Array:
         names = getattr(self, "feature_names_in_", None)
@@ -267,7 +276,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         different = np.unique(x)
         if len(different) < 2:
             known = len(different) > 0 and missing is not None
-            return Column([different[0] if len(different) else 0.0], [None, missing if known else None])
+            return Column(
+                [different[0] if len(different) else 0.0], [None, missing if known else None]
+            )
         if len(different) == 2:
             return Column(different.tolist(), [None, "", missing])
         x = x.astype(np.float64)[:, None]
@@ -306,12 +317,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _center(self, table: Table, weight: Floats | None) -> None:
         """Measure the means of the outputs where their columns are observed."""
-        coded, n_outputs = self._coded(table), len(self.groups_)
         weight = np.ones(len(table.X)) if weight is None else weight / weight.mean()
-        sums, out = np.zeros(n_outputs), np.empty((n_outputs, 1))
-        for rows in gen_batches(len(weight), BLOCK_ROWS):
-            sums += coded[rows].T.into(weight[rows, None].astype(np.float64), out)[:, 0]
-        means = sums / weight.sum()
+        means = (self._coded(table).T @ weight[:, None])[:, 0] / weight.sum()
         for k, column in enumerate(self._columns):
             own = np.flatnonzero(self.groups_ == k)
             if column.states is None and column.outputs[-1] is not None:
@@ -354,6 +361,36 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return whole.keeping(np.arange(n_outputs))  # columns that do not vary are not read
 
 
+def coded(encoder: TableEncoder, X: Any) -> CodedMatrix:
+    """What a fitted encoder makes of X, as a matrix that is not stored."""
+    return encoder._coded(encoder._read(X, reset=False))
+
+
+def keeping(encoder: TableEncoder, kept: Ints) -> TableEncoder:
+    """A copy of a fitted encoder with some of its outputs, which reads no more than it needs."""
+    other = copy.copy(encoder)
+    other.groups_, other._means = encoder.groups_[kept], encoder._means[kept]
+    left = np.isin(np.arange(len(encoder.groups_)), kept)
+    other._columns, other.categories_ = [], []
+    for k, (column, levels) in enumerate(zip(encoder._columns, encoder.categories_)):
+        own = iter(left[encoder.groups_ == k])
+        if not left[encoder.groups_ == k].any():
+            column, levels = NOTHING, None
+        else:
+            value = column.value if column.value is not None and next(own) else None
+            outputs = [name if name is not None and next(own) else None for name in column.outputs]
+            column = column._replace(value=value, outputs=outputs)
+        other._columns.append(column)
+        other.categories_.append(levels)
+    return other
+
+
+def fit_on(encoder: TableEncoder, X: Any, weight: Floats | None, rows: Ints | None) -> TableEncoder:
+    """Fit on some rows of X (None: all), given their weights; the columns of X are known."""
+    table = read_table(X, encoder._names())
+    return encoder._fit(table if rows is None else table[rows], weight)
+
+
 def _offsets(lengths: Sequence[int]) -> Ints:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
@@ -384,4 +421,4 @@ def _ramp_names(edges: Floats) -> list[str]:
         texts = [f"{edge:.{digits}g}" for edge in edges]
         if len(set(texts)) == len(texts):
             break
-    return [f" {low} to {high}" for low, high in zip(texts, texts[1:])]
+    return [f" {low} to {high}" for low, high in pairwise(texts)]

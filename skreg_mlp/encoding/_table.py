@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from skreg_mlp._typing import Array, Floats
 
@@ -40,11 +40,18 @@ class Table:
         return Table(self.X[rows], self.levels)
 
 
-def read_table(X: Any, names: Sequence[str], known: Sequence[Levels] | None = None) -> Table:
+def read_table(
+    X: Any,
+    names: Sequence[str],
+    known: Sequence[Levels] | None = None,
+    used: Sequence[bool] | None = None,
+) -> Table:
     """The table of an array or a data frame with columns of these names.
 
-    `known` are the levels of a table read before, whose columns these are.
+    `known` are the levels of a table read before, whose columns these are. A column that is not
+    `used` is not looked at.
     """
+    used = [True] * X.shape[1] if used is None else used
     if sparse.issparse(X):
         raise TypeError(
             "A sparse X cannot be encoded: leave encoder=None and scale X, for instance with "
@@ -54,20 +61,22 @@ def read_table(X: Any, names: Sequence[str], known: Sequence[Levels] | None = No
         X = check_array(X, dtype=None, ensure_all_finite=False)
         if X.dtype.kind in "fiub" and (known is None or not any(known)):
             X = check_array(X, dtype=(np.float64, np.float32), order="C", ensure_all_finite=False)
-            _refuse_infinity(X, names)
+            _refuse_infinity(X, names, used)
             return Table(X, [None] * X.shape[1])
-    n_columns, columns, levels = X.shape[1], [], []
-    for k, (values, is_category) in enumerate(_columns(X, names)):
-        of_column = known[k] if known is not None else None
-        if known is None:
-            of_column = _levels(values, names[k], is_category)
-        columns.append(_codes(values, of_column, names[k]))
-        levels.append(of_column)
+    columns, levels = [], [None] * X.shape[1] if known is None else known
+    for k in range(X.shape[1]):
+        if used[k]:
+            values, is_category = _column(X, k, names[k])
+            if known is None:
+                levels[k] = _levels(values, names[k], is_category)
+            columns.append(_codes(values, levels[k], names[k]))
+        else:
+            columns.append(np.zeros(1, np.float32))
     narrow = all(values.dtype == np.float32 for values in columns)
-    numbers = np.empty((X.shape[0], n_columns), dtype=np.float32 if narrow else np.float64)
+    numbers = np.empty((X.shape[0], len(columns)), dtype=np.float32 if narrow else np.float64)
     for k, values in enumerate(columns):
         numbers[:, k] = values
-    _refuse_infinity(numbers, names)
+    _refuse_infinity(numbers, names, used)
     return Table(numbers, levels)
 
 
@@ -76,35 +85,33 @@ def is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "get_column"))
 
 
-def _refuse_infinity(X: Floats, names: Sequence[str]) -> None:
+def rows_of(X: Any, rows: Any) -> Any:
+    """Some rows of an array or a data frame."""
+    return getattr(X, "iloc", X)[rows]
+
+
+def _refuse_infinity(X: Floats, names: Sequence[str], used: Sequence[bool]) -> None:
     """Infinite values are no numbers to be scaled, and nothing says what they mean."""
     limit = np.finfo(X.dtype).max / 4  # whose differences are finite
-    with np.errstate(invalid="ignore"):
-        for k in range(X.shape[1]):
-            column = X[:, k]
-            if not (np.fmax.reduce(column) <= limit and np.fmin.reduce(column) >= -limit):
-                if np.isnan(column).all():
-                    continue
-                raise ValueError(
-                    f"Input X contains infinity or a value too large for {X.dtype} in column "
-                    f"{names[k]!r}. Where it stands for a missing value, put nan there."
-                )
+    highest, lowest = np.fmax.reduce(X), np.fmin.reduce(X)  # nan where all is missing
+    for k in np.flatnonzero((highest > limit) | (lowest < -limit)):
+        if used[k]:
+            raise ValueError(
+                f"Input X contains infinity or a value too large for {X.dtype} in column "
+                f"{names[k]!r}. Where it stands for a missing value, put nan there."
+            )
 
 
 # --------------------------------------------------------------------------------------------
 # Columns of arrays and frames: numbers with nan, or objects with None
 # --------------------------------------------------------------------------------------------
-def _columns(X: Any, names: Sequence[str]) -> Iterator[tuple[Array, bool]]:
-    """Values of each column, and whether it was declared to be a category."""
+def _column(X: Any, k: int, name: str) -> tuple[Array, bool]:
+    """Values of column k, and whether it was declared to be a category."""
     if not is_frame(X):
-        for k in range(X.shape[1]):
-            yield _objects(X[:, k]), False
-    elif hasattr(X, "iloc"):
-        for k in range(X.shape[1]):
-            yield _of_pandas(X.iloc[:, k], names[k])
-    else:
-        for k in range(X.shape[1]):
-            yield _of_polars(X[:, k], names[k])
+        return _objects(X[:, k]), False
+    if hasattr(X, "iloc"):
+        return _of_pandas(X.iloc[:, k], name)
+    return _of_polars(X[:, k], name)
 
 
 def _of_pandas(series: Any, name: str) -> tuple[Array, bool]:
@@ -211,4 +218,3 @@ def _check_kind(values: Array, levels: list[Any], name: str) -> None:
 
 def _first(values: Array, test: Any) -> Any:
     return next((value for value in values if value is not None and test(value)), None)
-

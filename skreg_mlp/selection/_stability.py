@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._estimators.door import enter, entry_of
 from skreg_mlp._estimators.path import check_single, follow, new_walk
-from skreg_mlp._validation import check_parameters, check_values
 from skreg_mlp._objective.network import selected_inputs
 from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.grid import alpha_grid
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
+from skreg_mlp._validation import check_parameters, check_values
 
 if TYPE_CHECKING:
     from typing import Any
@@ -105,7 +105,7 @@ def _first_within(
     # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
     for _ in follow(estimator, entry, walk, grid, certify=False):
         inputs = selected_inputs(walk.problem.network.coefs(walk.theta))
-        selected = entry.per_feature(inputs) | _always_kept(estimator)
+        selected = entry.selected(inputs) | _always_kept(estimator)
         walk.done = selected.sum() <= max_features
     if not walk.done:
         raise ValueError(

@@ -1,0 +1,100 @@
+"""From the X of a user to the columns that a network reads, where an estimator has an encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_array, check_X_y
+from sklearn.utils.validation import has_fit_parameter, validate_data
+
+from skreg_mlp import _validation as validation
+from skreg_mlp.encoding._encoder import TableEncoder, coded, fit_on
+from skreg_mlp.encoding._table import is_frame, rows_of
+
+if TYPE_CHECKING:
+    from skreg_mlp._typing import Floats, Ints
+
+
+AUTO_BINS = 0, 16  # of what folds choose from under encoder="auto"
+
+
+def new_encoder(estimator: Any) -> Any:
+    """An encoder that is not fitted, or frozen; None where X is read as it is."""
+    given = estimator.encoder
+    if isinstance(given, str):
+        if given == "auto":
+            raise ValueError(
+                "encoder='auto' is chosen by folds: use a CV estimator, or encoder='table'."
+            )
+        return TableEncoder()
+    return None if given is None else clone(given)
+
+
+def candidates(encoder: Any) -> list[Any]:
+    """The encoders that folds choose from."""
+    if isinstance(encoder, str) and encoder == "auto":
+        return [TableEncoder(n_bins) for n_bins in AUTO_BINS]
+    return [encoder]
+
+
+def raw(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Any, Any]:
+    """X as the user gave it, a frame or an array of any type, and validated y."""
+    X = raw_X(estimator, X, reset=reset)
+    y = check_X_y(np.zeros((len(X), 1)), y, multi_output=True, y_numeric=numeric)[1]
+    return X, y
+
+
+def raw_X(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """X with as many columns, of the same names, as in `fit`, unless this is `fit`."""
+    if is_frame(X):
+        return validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
+
+
+def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: Ints | None) -> Any:
+    """The encoder of an estimator, fitted on some of the rows (None: all of them)."""
+    encoder = new_encoder(estimator)
+    if isinstance(encoder, FrozenEstimator):
+        return _checked(encoder, estimator)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if isinstance(encoder, TableEncoder) and hasattr(estimator, name):
+            setattr(encoder, name, getattr(estimator, name))
+    weight = weight if weight is None or rows is None else weight[rows]
+    if isinstance(encoder, TableEncoder):
+        return fit_on(encoder, X, weight, rows)
+    if rows is not None:
+        X, y = rows_of(X, rows), y[rows]
+    weighted = weight is not None and has_fit_parameter(encoder, "sample_weight")
+    encoder.fit(X, y, **({"sample_weight": weight} if weighted else {}))
+    return _checked(encoder, estimator)
+
+
+def _checked(encoder: Any, estimator: Any) -> Any:
+    """A fitted encoder that says where its columns come from."""
+    groups = np.asarray(getattr(encoder, "groups_", None))
+    of_columns = groups.dtype.kind in "iu" and groups.ndim == 1 and len(groups) > 0
+    if not of_columns or groups.min() < 0 or groups.max() >= estimator.n_features_in_:
+        raise ValueError(
+            f"encoder={estimator.encoder!r} must have an attribute `groups_` after fit, the index "
+            f"of an input column (0 to {estimator.n_features_in_ - 1}) for each of its outputs; "
+            f"got {getattr(encoder, 'groups_', None)!r}."
+        )
+    return encoder
+
+
+def encoded(encoder: Any, X: Any) -> Any:
+    """The columns that a fitted encoder makes of X."""
+    inner = encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder
+    if isinstance(inner, TableEncoder):
+        return coded(inner, X)
+    result = check_array(encoder.transform(X), dtype=(np.float64, np.float32), order="C")
+    if result.shape[1] != len(encoder.groups_):
+        raise ValueError(
+            f"encoder={encoder!r} gave {result.shape[1]} columns, and its groups_ has "
+            f"{len(encoder.groups_)}: they must be as many."
+        )
+    validation.check_magnitude(result, result.dtype, "X, encoded,", "StandardScaler")
+    return result
