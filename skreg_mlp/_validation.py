@@ -244,19 +244,19 @@ def check_penalty_factor(penalty_factor, n_features):
 # --------------------------------------------------------------------------------------------
 # Data
 # --------------------------------------------------------------------------------------------
-def check_weights(sample_weight, X, name="sample_weight"):
-    """Non-negative weights of positive sum in the dtype of `X`, or None."""
+def check_weights(sample_weight, n_rows, dtype, name="sample_weight"):
+    """Non-negative weights of positive sum in this dtype, or None."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):
-        sample_weight = np.full(X.shape[0], sample_weight)
+        sample_weight = np.full(n_rows, sample_weight)
     # none at all is a wrong shape too, of which scikit-learn's message would not say whose it is
     weights = check_array(
-        sample_weight, ensure_2d=False, ensure_min_samples=0, dtype=X.dtype, input_name=name
+        sample_weight, ensure_2d=False, ensure_min_samples=0, dtype=dtype, input_name=name
     )
-    if weights.shape != (X.shape[0],):
+    if weights.shape != (n_rows,):
         raise ValueError(
-            f"{name}.shape == {weights.shape}, expected {(X.shape[0],)}: one weight per row of X."
+            f"{name}.shape == {weights.shape}, expected {(n_rows,)}: one weight per row of X."
         )
     if weights.min() < 0:
         raise ValueError(
@@ -267,12 +267,19 @@ def check_weights(sample_weight, X, name="sample_weight"):
         total = weights.sum(dtype=np.float64)
     if not total > 0:
         raise ValueError(f"{name} is zero for every row; give at least one a positive weight.")
-    if total > np.finfo(weights.dtype).max:
+    return narrowed(weights, dtype, name)
+
+
+def narrowed(weights, dtype, name):
+    """`weights` in `dtype`, refused where their sum is beyond it."""
+    with np.errstate(over="ignore"):
+        total = weights.sum(dtype=np.float64)
+    if total > np.finfo(dtype).max:
         raise ValueError(
-            f"The sum of {name} is beyond {weights.dtype}: divide all weights by one number, such "
-            "as their maximum; only their ratios matter."
+            f"The sum over the rows of {name} is beyond {np.dtype(dtype)}: divide all weights by "
+            "one number, such as their maximum; only their ratios matter."
         )
-    return weights
+    return weights.astype(dtype, copy=False)
 
 
 def check_fits(targets, dtype):

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor, TableEncoder
 from skreg_mlp._validation import RULES
 from skreg_mlp.penalties import L1, Penalty
 
@@ -85,6 +85,7 @@ BAD = {
     "max_iter": [0, -1, 10.0, True, None, np.inf, "10"],
     "max_fun": [0, -1, 10.0, True, None, np.inf],
     "tol": [-1e-9, np.nan, np.inf, None, True],
+    "encoder": ["ramps", 1, True, TableEncoder, ["table"]],
     "n_iter_no_change": [0, -1, 2.5, -np.inf, np.nan, None, True, np.array([1, 2])],
     "early_stopping": [0, 1, None, "yes"],
     "validation_fraction": [0, 1, -0.1, 1.5, 5, None, np.nan, True],

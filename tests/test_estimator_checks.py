@@ -8,6 +8,7 @@ from skreg_mlp import (
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
+    TableEncoder,
 )
 
 CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
@@ -22,6 +23,7 @@ FAST = dict(max_iter=40, learning_rate_init=0.01)
 def instances():
     for cls in CLASSES:
         yield cls()
+        yield cls(encoder="table", **FAST)
         for penalty in ("l2", "l1", "group_l1"):
             yield cls((), penalty=penalty, **FEW)
         for penalty in ("l2", "group_l1"):
@@ -32,6 +34,10 @@ def instances():
     for cls in (RegularizedMLPClassifierCV, RegularizedMLPRegressorCV):
         yield cls((), alphas=2, cv=2, max_iter=10)
         yield cls((5,), alphas=2, cv=2, solver="lbfgs", max_iter=5)
+    yield RegularizedMLPClassifierCV(
+        (5,), encoder="auto", alphas=2, cv=2, solver="lbfgs", max_iter=5
+    )
+    yield RegularizedMLPRegressorCV((), encoder=TableEncoder(2), alphas=2, cv=2, max_iter=10)
 
 
 @pytest.mark.usefixtures("data_of_scikit_learn")

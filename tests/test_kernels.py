@@ -4,6 +4,7 @@ import importlib
 import itertools
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,11 +14,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 import skreg_mlp
+from skreg_mlp import TableEncoder
 from skreg_mlp._kernels import REFERENCES, compiled
+from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.data import Data
 from skreg_mlp._objective.network import Network
 from skreg_mlp._objective.problem import Problem
 from skreg_mlp._solvers.stochastic import Adam, Sgd
+from skreg_mlp.encoding._encoder import coded
 from skreg_mlp.penalties import MCP, GroupLogSum, Penalty
 
 pytestmark = pytest.mark.skipif(compiled is None, reason="installed without a C compiler")
@@ -58,6 +62,9 @@ def test_every_marked_formula_has_a_twin_that_is_tested():
         "outer_chain",
         "take_rows",
         "take_columns",
+        "encode",
+        "coded_product",
+        "coded_gradient",
     }
     assert {name for name in REFERENCES if hasattr(compiled, name)} == named
 
@@ -624,3 +631,99 @@ def test_show_versions(capsys):
     printed = capsys.readouterr().out
     assert f"skreg_mlp: {skreg_mlp.__version__}" in printed and "kernels: compiled" in printed
     assert "scikit-learn" in printed or "sklearn" in printed
+
+
+# --------------------------------------------------------------------------------------------
+# Encoded columns
+# --------------------------------------------------------------------------------------------
+def coded_table(dtype, n_bins=4, n=60):
+    """A table with numbers, levels and missing values, as a matrix that is not stored."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 5)).astype(object)
+    X[:, 1] = rng.choice(list("abc"), n)
+    X[:, 3] = rng.choice(["x", "y"], n)
+    X[:, 4] = (X[:, 4] > 0).astype(float)
+    X[rng.random((n, 5)) < 0.1] = None
+    matrix = coded(TableEncoder(n_bins).fit(X), X)
+    values = matrix.X.astype(dtype)
+    values[:2, 0], values[2, 1], values[3, 1] = (1e30, -1e30), 17, -1  # beyond levels, too
+    return CodedMatrix(values, matrix.coding)
+
+
+def blocks(dtype, rows, **kwargs):
+    """The same rows encoded by both."""
+    matrix, found = coded_table(dtype, **kwargs), []
+    for f in both("encode"):
+        shape = len(rows), len(matrix.coding)
+        arrays = [np.full(shape, 9, kind) for kind in (np.int64, np.float32, np.float32)]
+        f(matrix.X, rows, matrix.coding, *arrays)
+        found.append(CodedBlock(matrix.coding, *arrays))
+    return found
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_bins", [0, 1, 4, 20])
+def test_encode(dtype, n_bins):
+    for rows in (np.arange(60), np.array([7, 7, 0]), np.arange(0)):
+        one, other = blocks(dtype, rows, n_bins=n_bins)
+        assert_array_equal(one.states, other.states)
+        assert_allclose(one.fractions, other.fractions, **tolerance(np.float32))
+        assert_allclose(one.values, other.values, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("width", [1, 3, 8, 33])
+@pytest.mark.parametrize("name", ["coded_product", "coded_gradient"])
+def test_coded_products(name, width, dtype):
+    block, _ = blocks(np.float64, np.arange(60))
+    n_in, n_out = block.shape[::-1] if name == "coded_product" else block.shape
+    matrix = np.random.default_rng(1).standard_normal((n_in, width)).astype(dtype)
+    results = []
+    for f in both(name):
+        out = np.full((n_out, width), 9, dtype)
+        f(block, matrix, block._scratch(matrix), out)
+        results.append(out)
+    assert_allclose(*results, rtol=0, atol=1e-4)
+
+
+BROKEN = {
+    "outputs": lambda c: dict(outputs=c.outputs + c.n_outputs),
+    "value_outputs": lambda c: dict(value_outputs=c.value_outputs + c.n_outputs),
+    "starts": lambda c: dict(starts=c.starts[::-1].copy()),
+    "starts beyond": lambda c: dict(starts=c.starts + 1),
+    "states of other columns": lambda c: dict(starts=np.r_[0, 3, c.starts[2:]]),
+    "means": lambda c: dict(means=c.means[1:]),
+    "codes": lambda c: dict(codes=c.codes + 1000),
+    "code_starts": lambda c: dict(code_starts=c.code_starts * 2),
+    "columns": lambda c: dict(columns=c.columns + 3),
+    "edges": lambda c: dict(edges=c.edges[1:]),
+    "centers": lambda c: dict(centers=c.centers[1:]),
+    "types": lambda c: dict(centers=c.centers.astype(np.float32)),
+    "numeric": lambda c: dict(numeric=c.numeric.astype(float)),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_coding_is_refused(case):
+    """As a file that was tampered with may hold: nothing is read or written out of bounds."""
+    matrix = coded_table(np.float64)
+    block = matrix[np.arange(60)]
+    W = np.ones((block.shape[1], 4), np.float32)
+    broken = replace(matrix.coding, **BROKEN[case](matrix.coding))
+    with pytest.raises((ValueError, IndexError, TypeError)):
+        CodedMatrix(matrix.X, broken)[np.arange(60)]
+        block.coding = broken
+        compiled.coded_product(block, W, block._scratch(W), np.empty((60, 4), np.float32))
+
+
+@pytest.mark.parametrize("name", ["coded_product", "coded_gradient"])
+@pytest.mark.parametrize("state", [-1, 10**6])
+def test_a_broken_state_is_refused(name, state):
+    block, _ = blocks(np.float64, np.arange(60))
+    block.states[5, 2] = state
+    n_in, n_out = block.shape[::-1] if name == "coded_product" else block.shape
+    W, out = np.ones((n_in, 4), np.float32), np.empty((n_out, 4), np.float32)
+    with pytest.raises(IndexError, match="state of column 2"):
+        getattr(compiled, name)(block, W, block._scratch(W), out)
+    with pytest.raises((ValueError, IndexError)):
+        getattr(compiled, name)(block, W[1:], block._scratch(W), out)

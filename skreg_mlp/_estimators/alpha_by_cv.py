@@ -145,6 +145,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
     best_score_: float
     n_splits_: int
     n_nonzero_path_: Ints
+    encoder_scores_: dict[int, float] | None
 
     def fit(
         self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
@@ -275,6 +276,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
     def _best_encoder(self, starts: list[_Start], figures: list[Floats]) -> int:
         """Index of the encoder with the best mean score at any alpha, the first of equals."""
         scores = [float(values[..., 0].mean(axis=0).max()) for values in figures]
+        self.encoder_scores_ = None
         if len(starts) > 1:
             bins = [start.single.encoder.n_bins for start in starts]
             self.encoder_scores_ = dict(zip(bins, scores))

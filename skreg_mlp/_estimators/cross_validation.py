@@ -63,6 +63,11 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
         The default penalty is "l1", where the estimators of one alpha have scikit-learn's "l2": a
         path ends with an empty network, and under l2 no weight becomes zero.
 
+    encoder : {"table", "auto"}, transformer or None, default=None
+        As in RegularizedMLPClassifier; every fold fits its own. "auto" lets the folds choose
+        between a `TableEncoder` without ramps and one with up to 16 for each column, which takes
+        twice the time.
+
     alpha_scaling, class_weight : as in RegularizedMLPClassifier
 
     solver, batch_size, learning_rate_init : as in RegularizedMLPClassifier
@@ -102,8 +107,11 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
     n_nonzero_path_ : ndarray of shape (n_alphas,)
         Non-zero weights along it.
 
+    encoder_scores_ : dict or None
+        Under ``encoder="auto"``, the best mean score for each number of ramps.
+
     coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPClassifier
-    classes_, n_features_in_, feature_names_in_ : as in RegularizedMLPClassifier
+    classes_, n_features_in_, feature_names_in_, encoder_ : as in RegularizedMLPClassifier
     loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPClassifier
     loss_curve_, objective_curve_, solver_ : as in RegularizedMLPClassifier
     validation_scores_, best_validation_score_ : as in RegularizedMLPClassifier
@@ -252,6 +260,11 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
         The default penalty is "l1", where the estimators of one alpha have scikit-learn's "l2": a
         path ends with an empty network, and under l2 no weight becomes zero.
 
+    encoder : {"table", "auto"}, transformer or None, default=None
+        As in RegularizedMLPRegressor; every fold fits its own. "auto" lets the folds choose
+        between a `TableEncoder` without ramps and one with up to 16 for each column, which takes
+        twice the time.
+
     alpha_scaling : as in RegularizedMLPRegressor
 
     solver, batch_size, learning_rate_init : as in RegularizedMLPRegressor
@@ -291,9 +304,12 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
     n_nonzero_path_ : ndarray of shape (n_alphas,)
         Non-zero weights along it.
 
+    encoder_scores_ : dict or None
+        Under ``encoder="auto"``, the best mean score for each number of ramps.
+
     coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPRegressor
     target_scale_, target_offset_ : as in RegularizedMLPRegressor
-    n_features_in_, feature_names_in_ : as in RegularizedMLPRegressor
+    n_features_in_, feature_names_in_, encoder_ : as in RegularizedMLPRegressor
     loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPRegressor
     loss_curve_, objective_curve_, solver_ : as in RegularizedMLPRegressor
     validation_scores_, best_validation_score_ : as in RegularizedMLPRegressor

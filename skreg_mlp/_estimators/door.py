@@ -60,7 +60,7 @@ def enter(
     """
     rows = enter_rows(estimator, X, y, sample_weight, reset=reset, dtype=dtype)
     held_out = read_validation(estimator, *validation_data)
-    return entry_of(estimator, rows, held_out)
+    return entry_of(estimator, rows, held_out, dtype=dtype)
 
 
 def enter_rows(
@@ -115,7 +115,9 @@ def read_rows(
     elif not y.dtype.isnative:  # whose kind scikit-learn 1.6 does not recognize
         y = y.astype(y.dtype.newbyteorder("="))
     suffix = name.removeprefix("X")
-    return Rows(X, y, validation.check_weights(sample_weight, X, f"sample_weight{suffix}"))
+    narrow = X.dtype if estimator.encoder is None else np.float64
+    name = f"sample_weight{suffix}"
+    return Rows(X, y, validation.check_weights(sample_weight, X.shape[0], narrow, name))
 
 
 def read_validation(
@@ -131,15 +133,24 @@ def read_validation(
 
 
 def entry_of(
-    estimator: Any, rows: Rows, held_out: Rows | None = None, train: Ints | None = None
+    estimator: Any,
+    rows: Rows,
+    held_out: Rows | None = None,
+    train: Ints | None = None,
+    dtype: DTypeLike | None = None,
 ) -> Entry:
-    """The entry of data that have been read before; an encoder is fitted on the rows `train`."""
+    """The entry of data that have been read before.
+
+    An encoder is fitted on the rows `train` (None: all); the weights for what it encodes are to
+    have the `dtype` (None: that of X).
+    """
     encoder, encode, features = None, None, None
     X = rows.X
     if estimator.encoder is not None:
         encoder = fitted_encoder(estimator, *rows, train)
         encode, features = partial(encoded, encoder), np.asarray(encoder.groups_)
         X = encode(X)
+        X = X if dtype is None else X.astype(dtype)
     factor, columns = _factor(estimator, rows.X.shape[1], features)
     settings = read_settings(estimator, rows.X.shape[1], factor, columns, features)
     by_loss = isinstance(estimator.scoring, str) and estimator.scoring == "loss"

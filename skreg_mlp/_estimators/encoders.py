@@ -40,6 +40,17 @@ def candidates(encoder: Any) -> list[Any]:
     return [encoder]
 
 
+def check_chunks(encoder: Any) -> None:
+    """Raise AttributeError for an encoder that a call of `partial_fit` would fit on its rows."""
+    named = isinstance(encoder, str) and encoder in ("table", "auto")
+    fits = named or (hasattr(encoder, "fit") and not isinstance(encoder, type))
+    if fits and not isinstance(encoder, FrozenEstimator):
+        raise AttributeError(
+            f"partial_fit cannot fit encoder={encoder!r} on a part of the rows: fit it first, and "
+            "pass encoder=sklearn.frozen.FrozenEstimator(fitted_encoder)."
+        )
+
+
 def raw(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Any, Any]:
     """X as the user gave it, a frame or an array of any type, and validated y."""
     X = raw_X(estimator, X, reset=reset)

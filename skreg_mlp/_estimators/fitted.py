@@ -73,6 +73,7 @@ class FittedNetwork(BaseEstimator):
     """Predictions, the attributes read from the weights, and conversions."""
 
     activation: str
+    encoder_: Any
     coefs_: list[Weights]
     intercepts_: list[Floats]
     solver_: str
@@ -124,10 +125,15 @@ class FittedNetwork(BaseEstimator):
             raw[rows] = forward(block, layers, activation, [b[:n_rows] for b in buffers])
         return raw
 
+    @property
+    def _encoder(self) -> Any:
+        """The fitted encoder; None where there is none."""
+        return getattr(self, "encoder_", None)
+
     def _inputs_of(self, X: Any) -> Any:
         """X as the network reads it; whether it is finite is not yet looked at."""
-        if getattr(self, "encoder_", None) is not None:
-            return encoded(self.encoder_, raw_X(self, X, reset=False))
+        if self._encoder is not None:
+            return encoded(self._encoder, raw_X(self, X, reset=False))
         return validate_data(
             self,
             X,
@@ -178,10 +184,10 @@ class FittedNetwork(BaseEstimator):
 
     def _features(self) -> Ints | None:
         """The column of X of each row of ``coefs_[0]``; None where there are as many, in order."""
-        encoder, inputs = getattr(self, "encoder_", None), getattr(self, "_inputs", None)
-        if encoder is None:
+        inputs = getattr(self, "_inputs", None)
+        if self._encoder is None:
             return inputs
-        features = np.asarray(encoder.groups_)
+        features = np.asarray(self._encoder.groups_)
         return features if inputs is None else features[inputs]
 
     # -- smaller copies -------------------------------------------------------------------------
@@ -225,8 +231,8 @@ class FittedNetwork(BaseEstimator):
         biases = [_readable(b, dtype) for b in self.intercepts_]
         coefs, intercepts, kept = prune(weights, biases, ACTIVATIONS[self.activation])
         pruned = self._holding(coefs, intercepts)
-        if isinstance(getattr(self, "encoder_", None), TableEncoder):
-            pruned.encoder_ = keeping(self.encoder_, kept)  # which reads no other columns
+        if isinstance(self._encoder, TableEncoder):
+            pruned.encoder_ = keeping(self._encoder, kept)  # which reads no other columns
             kept = np.arange(len(kept))
         elif hasattr(self, "_inputs"):
             kept = self._inputs[kept]

@@ -67,6 +67,15 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         penalty alpha / 2 norm2(w)^2, because a layer without any penalty has no minimum. The
         features of one group share one factor.
 
+    encoder : {"table"}, transformer or None, default=None
+        What makes the inputs of the network of X. "table" is a `TableEncoder`: X may then be a data
+        frame with numbers on any scale, strings, categories and missing values. A transformer of
+        your own must have an attribute ``groups_`` after `fit`, the column of X that each of its
+        outputs comes from. It is cloned and fitted on the training rows. Only ``coefs_[0]`` then
+        has a row for each encoded column; everything else speaks of the columns of X, and a group
+        penalty takes what comes from one column as one group. Not for sparse X; `partial_fit` needs
+        a fitted encoder in a `sklearn.frozen.FrozenEstimator`.
+
     alpha_scaling : {"mean", "sum"}, default="mean"
         Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the
         number of rows, or against the sum of the losses.
@@ -160,6 +169,9 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
 
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted; the indices of the labels for multilabel y.
+
+    encoder_ : transformer or None
+        The fitted encoder.
 
     n_features_in_ : int
         Number of features seen in `fit`.
@@ -423,6 +435,15 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         penalty alpha / 2 norm2(w)^2, because a layer without any penalty has no minimum. The
         features of one group share one factor.
 
+    encoder : {"table"}, transformer or None, default=None
+        What makes the inputs of the network of X. "table" is a `TableEncoder`: X may then be a data
+        frame with numbers on any scale, strings, categories and missing values. A transformer of
+        your own must have an attribute ``groups_`` after `fit`, the column of X that each of its
+        outputs comes from. It is cloned and fitted on the training rows. Only ``coefs_[0]`` then
+        has a row for each encoded column; everything else speaks of the columns of X, and a group
+        penalty takes what comes from one column as one group. Not for sparse X; `partial_fit` needs
+        a fitted encoder in a `sklearn.frozen.FrozenEstimator`.
+
     alpha_scaling : {"mean", "sum"}, default="mean"
         Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the
         number of rows, or against the sum of the losses.
@@ -515,6 +536,9 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         the scale plus the offset. ``intercepts_``, ``coefs_``, losses and ``stationarity_`` are
         stated in units of them. 1 and 0 for "poisson" and "gamma", whose unit matters. The scale is
         0 where y is constant: predictions are that constant.
+
+    encoder_ : transformer or None
+        The fitted encoder.
 
     n_features_in_ : int
         Number of features seen in `fit`.

@@ -99,19 +99,13 @@ class Classification:
     ) -> Floats | None:
         """Weights of the rows in the loss: those of the samples times those of their classes."""
         if self.class_weight is None:
-            return weight
+            return weight if weight is None else validation.narrowed(weight, dtype, "sample_weight")
         codes = targets.values.astype(int).ravel()
         per_class = self._per_class(codes, weight, targets.classes)
         with np.errstate(over="ignore"):
             weights = per_class[codes] if weight is None else per_class[codes] * weight
-            total = weights.sum()
-        if total > np.finfo(dtype).max:
-            raise ValueError(
-                f"class_weight={self.class_weight!r}, times sample_weight, has a sum over the rows "
-                f"beyond {np.dtype(dtype)}: divide all weights by one number; only their ratios "
-                "matter."
-            )
-        return weights.astype(dtype)
+        name = f"class_weight={self.class_weight!r}, times sample_weight,"
+        return validation.narrowed(weights, dtype, name)
 
     def _per_class(self, codes: Ints, weight: Floats | None, classes: Any) -> Floats:
         assert self.class_weight is not None
@@ -183,7 +177,7 @@ class Regression:
         self, targets: Targets, weight: Floats | None, dtype: DTypeLike
     ) -> Floats | None:
         """Weights of the rows in the loss."""
-        return weight
+        return weight if weight is None else validation.narrowed(weight, dtype, "sample_weight")
 
     def check_dtype(self, targets: Targets, dtype: DTypeLike) -> None:
         """Refuse y in its own unit that `dtype` would round away."""

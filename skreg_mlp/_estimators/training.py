@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from skreg_mlp._estimators.door import enter, entry_of
+from skreg_mlp._estimators.encoders import check_chunks
 from skreg_mlp._estimators.fitted import FittedNetwork
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
@@ -152,6 +153,7 @@ def _offers_partial_fit(estimator: Any) -> bool:
         raise AttributeError(
             "partial_fit needs a stochastic solver: set solver='adam' or 'sgd' (got 'lbfgs')."
         )
+    check_chunks(estimator.encoder)
     return True
 
 

@@ -19,7 +19,7 @@ from skreg_mlp._kernels import fused
 
 BEND = 3.0  # the magnitude that a value tends to, far from the median
 BLOCK_ROWS = 512
-DTYPE = np.dtype(np.float32)  # of encoded columns
+DTYPE = np.dtype(np.float32)  # of encoded values; weights and their products may be wider
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def encode(X, rows, coding, states, fractions, values):
         missing = np.isnan(x)
         if not coding.numeric[k]:
             codes = coding.codes[coding.code_starts[k] : coding.code_starts[k + 1]]
-            known = np.where(x < len(codes) - 2, x, len(codes) - 2)
+            known = np.where((x >= 0) & (x < len(codes) - 2), x, len(codes) - 2)
             states[:, k] = first + codes[np.where(missing, len(codes) - 1, known).astype(int)]
             continue
         edges = coding.edges[first:last]
@@ -158,8 +158,6 @@ def coded_gradient(block, delta, scratch, out):
 
 class CodedBlock:
     """Some rows of a table, encoded."""
-
-    dtype = DTYPE
 
     def __init__(self, coding, states, fractions, values):
         self.coding, self.states, self.fractions, self.values = coding, states, fractions, values
@@ -193,7 +191,7 @@ class _Transposed:
     """The transpose of a block, to be multiplied."""
 
     def __init__(self, block):
-        self._block, self.dtype, self.shape = block, block.dtype, block.shape[::-1]
+        self._block, self.shape = block, block.shape[::-1]
 
     def into(self, delta, out):
         coded_gradient(self._block, delta, self._block._scratch(delta), out)
@@ -203,13 +201,12 @@ class _Transposed:
 class CodedMatrix:
     """The rows of a table as a network reads them: picked by index or slice, they are encoded.
 
-    `X` is an array of numbers, with nan for missing values and codes for levels.
+    `X` is an array of numbers, with nan for missing values and codes for levels; `dtype` is that of
+    the weights (None: as X).
     """
 
-    dtype = DTYPE
-
-    def __init__(self, X, coding):
-        self.X, self.coding = X, coding
+    def __init__(self, X, coding, dtype=None):
+        self.X, self.coding, self.dtype = X, coding, np.dtype(dtype or X.dtype)
         self.shape = X.shape[0], coding.n_outputs
         self._buffers = [np.empty((0, len(coding)), dtype) for dtype in (np.int64, DTYPE, DTYPE)]
 
@@ -231,7 +228,11 @@ class CodedMatrix:
 
     def columns(self, kept):
         """The same rows with the outputs `kept` alone."""
-        return CodedMatrix(self.X, self.coding.keeping(kept))
+        return CodedMatrix(self.X, self.coding.keeping(kept), self.dtype)
+
+    def astype(self, dtype):
+        """The same rows for weights of another type."""
+        return CodedMatrix(self.X, self.coding, dtype)
 
     @property
     def T(self):

@@ -209,6 +209,7 @@ def gather_columns(X, columns, out):
 def _product(A, B, out):
     """A @ B into `out` (None: a new array). A is dense, sparse or coded; so is B without `out`."""
     if out is None:
+        A = A.toarray() if hasattr(A, "into") else A
         return np.ascontiguousarray(dense(A @ B))
     if isinstance(A, np.ndarray):
         return np.dot(A, B, out=out)

@@ -205,9 +205,8 @@ def read_weights(entry: Entry, network: Network, targets: Targets, theta: Floats
         n_layers_=len(network.sizes),
         n_outputs_=targets.n_outputs,
         out_activation_=targets.out_activation,
+        encoder_=entry.encoder,
     )
-    if entry.encoder is not None:
-        attributes.update(encoder_=entry.encoder)
     if targets.classes is not None:
         attributes.update(classes_=targets.classes)
     if targets.scale is not None:

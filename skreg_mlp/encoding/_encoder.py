@@ -161,7 +161,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         check_parameters(self)
         table = self._read(X, reset=True)
-        weight = check_weights(sample_weight, table.X)
+        weight = check_weights(sample_weight, len(table.X), np.float64)
         return self._fit(table, weight)
 
     def transform(self, X: Any) -> Floats:
@@ -214,7 +214,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 f"input_features should have length equal to number of features "
                 f"({self.n_features_in_}), got {len(given)}."
             )
-        names = self._names() if given is None else given
+        names = self._names() if given is None else given.tolist()
         parts = zip(self._columns, names)
         return np.array(
             [f"{name}{part}" for column, name in parts for part in column.names], object
@@ -238,16 +238,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         used = [bool(column.names) for column in self._columns]
         return read_table(X, self._names(), self.categories_, used)
 
-    def _names(self) -> Array:
-        names = getattr(self, "feature_names_in_", None)
-        return np.array([f"x{k}" for k in range(self.n_features_in_)]) if names is None else names
+    def _names(self) -> list[str]:
+        default = [f"x{k}" for k in range(self.n_features_in_)]
+        return list(getattr(self, "feature_names_in_", default))
 
     # -- fitting ----------------------------------------------------------------------------------
     def _fit(self, table: Table, weight: Floats | None) -> Self:
         """Fit to a table whose number and names of columns are known."""
         if weight is not None and not weight.all():
             table, weight = table[weight > 0], weight[weight > 0]
-        fitted, categories = [], []
+        fitted: list[Column] = []
+        categories: list[Levels] = []
         for k, levels in enumerate(table.levels):
             x = table.X[:, k]
             if levels is None:

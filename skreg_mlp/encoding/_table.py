@@ -63,7 +63,8 @@ def read_table(
             X = check_array(X, dtype=(np.float64, np.float32), order="C", ensure_all_finite=False)
             _refuse_infinity(X, names, used)
             return Table(X, [None] * X.shape[1])
-    columns, levels = [], [None] * X.shape[1] if known is None else known
+    columns: list[Floats] = []
+    levels: list[Levels] = [None] * X.shape[1] if known is None else list(known)
     for k in range(X.shape[1]):
         if used[k]:
             values, is_category = _column(X, k, names[k])
@@ -94,7 +95,7 @@ def _refuse_infinity(X: Floats, names: Sequence[str], used: Sequence[bool]) -> N
     """Infinite values are no numbers to be scaled, and nothing says what they mean."""
     limit = np.finfo(X.dtype).max / 4  # whose differences are finite
     highest, lowest = np.fmax.reduce(X), np.fmin.reduce(X)  # nan where all is missing
-    for k in np.flatnonzero((highest > limit) | (lowest < -limit)):
+    for k in np.flatnonzero((highest > limit) | (lowest < -limit)).tolist():
         if used[k]:
             raise ValueError(
                 f"Input X contains infinity or a value too large for {X.dtype} in column "
@@ -143,7 +144,7 @@ def _of_polars(series: Any, name: str) -> tuple[Array, bool]:
 
 
 def _objects(values: Array) -> Array:
-    """Objects with None for every missing value; numbers stay as they are."""
+    """Objects with None for every missing value; an array of numbers stays one."""
     if values.dtype.kind in "fiub":
         return values.astype(np.float64)
     values = values.astype(object)
@@ -184,7 +185,7 @@ def _codes(values: Array, levels: Levels, name: str) -> Floats:
     if levels is None:
         return _numbers(values, name)
     if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), None, values.astype(object))
+        values = _objects(values.astype(object))
     _check_kind(values, levels, name)
     codes: dict[Any, float] = {level: code for code, level in enumerate(levels)}
     codes[None] = np.nan
