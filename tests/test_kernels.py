@@ -63,6 +63,7 @@ def test_every_marked_formula_has_a_twin_that_is_tested():
         "take_rows",
         "take_columns",
         "encode",
+        "decode",
         "coded_product",
         "coded_gradient",
     }
@@ -654,8 +655,9 @@ def blocks(dtype, rows, **kwargs):
     """The same rows encoded by both."""
     matrix, found = coded_table(dtype, **kwargs), []
     for f in both("encode"):
-        shape = len(rows), len(matrix.coding)
-        arrays = [np.full(shape, 9, kind) for kind in (np.int64, np.float32, np.float32)]
+        shape = len(matrix.coding), len(rows)
+        order, ends = np.full(shape, 9), np.full(matrix.coding.starts[-1], 9)
+        arrays = order, ends, np.full(shape, 9, np.float32), np.full(shape, 9, np.float32)
         f(matrix.X, rows, matrix.coding, *arrays)
         found.append(CodedBlock(matrix.coding, *arrays))
     return found
@@ -664,9 +666,10 @@ def blocks(dtype, rows, **kwargs):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_bins", [0, 1, 4, 20])
 def test_encode(dtype, n_bins):
-    for rows in (np.arange(60), np.array([7, 7, 0]), np.arange(0)):
+    for rows in (np.arange(60), np.array([7, 7, 0]), np.arange(0), np.arange(200) % 60):
         one, other = blocks(dtype, rows, n_bins=n_bins)
-        assert_array_equal(one.states, other.states)
+        assert_array_equal(one.rows, other.rows)
+        assert_array_equal(one.ends, other.ends)
         assert_allclose(one.fractions, other.fractions, **tolerance(np.float32))
         assert_allclose(one.values, other.values, rtol=1e-6, atol=1e-6)
 
@@ -684,6 +687,18 @@ def test_coded_products(name, width, dtype):
         f(block, matrix, block._scratch(matrix), out)
         results.append(out)
     assert_allclose(*results, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_bins", [0, 1, 4, 20])
+def test_decode(n_bins, dtype):
+    block, _ = blocks(np.float64, np.arange(60), n_bins=n_bins)
+    results = []
+    for f in both("decode"):
+        out = np.full(block.shape, 9, dtype)
+        f(block, out)
+        results.append(out)
+    assert_allclose(*results, rtol=0, atol=2e-7)
 
 
 BROKEN = {
@@ -707,23 +722,23 @@ BROKEN = {
 def test_a_broken_coding_is_refused(case):
     """As a file that was tampered with may hold: nothing is read or written out of bounds."""
     matrix = coded_table(np.float64)
-    block = matrix[np.arange(60)]
+    block = matrix.block(np.arange(60))
     W = np.ones((block.shape[1], 4), np.float32)
     broken = replace(matrix.coding, **BROKEN[case](matrix.coding))
     with pytest.raises((ValueError, IndexError, TypeError)):
-        CodedMatrix(matrix.X, broken)[np.arange(60)]
+        CodedMatrix(matrix.X, broken).block(np.arange(60))
         block.coding = broken
         compiled.coded_product(block, W, block._scratch(W), np.empty((60, 4), np.float32))
 
 
 @pytest.mark.parametrize("name", ["coded_product", "coded_gradient"])
-@pytest.mark.parametrize("state", [-1, 10**6])
-def test_a_broken_state_is_refused(name, state):
+@pytest.mark.parametrize("part, value", [("rows", -1), ("rows", 60), ("ends", -1), ("ends", 61)])
+def test_a_broken_block_is_refused(name, part, value):
     block, _ = blocks(np.float64, np.arange(60))
-    block.states[5, 2] = state
+    getattr(block, part).ravel()[-1 if part == "ends" else 0] = value
     n_in, n_out = block.shape[::-1] if name == "coded_product" else block.shape
     W, out = np.ones((n_in, 4), np.float32), np.empty((n_out, 4), np.float32)
-    with pytest.raises(IndexError, match="state of column 2"):
+    with pytest.raises(IndexError, match="column"):
         getattr(compiled, name)(block, W, block._scratch(W), out)
     with pytest.raises((ValueError, IndexError)):
         getattr(compiled, name)(block, W[1:], block._scratch(W), out)

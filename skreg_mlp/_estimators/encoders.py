@@ -100,7 +100,8 @@ def encoded(encoder: Any, X: Any) -> Any:
     """The columns that a fitted encoder makes of X."""
     inner = encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder
     if isinstance(inner, TableEncoder):
-        return coded(inner, X)
+        matrix = coded(inner, X)
+        return matrix.toarray(matrix.dtype) if matrix.worth_storing else matrix
     result = check_array(encoder.transform(X), dtype=(np.float64, np.float32), order="C")
     if result.shape[1] != len(encoder.groups_):
         raise ValueError(

@@ -15,6 +15,7 @@ from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject
 from libc.float cimport DBL_MIN, FLT_MIN
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from numpy import dtype
@@ -98,6 +99,7 @@ cdef extern from *:
     #define c_outer_chain(is_float, ...) EITHER(outer_chain, is_float, __VA_ARGS__)
     #define c_take_columns(is_float, ...) EITHER(take_columns, is_float, __VA_ARGS__)
     #define c_encode(is_float, ...) EITHER(encode, is_float, __VA_ARGS__)
+    #define c_decode(is_float, ...) EITHER(decode, is_float, __VA_ARGS__)
     #define c_coded_product(is_float, ...) EITHER(coded_product, is_float, __VA_ARGS__)
     #define c_coded_gradient(is_float, ...) EITHER(coded_gradient, is_float, __VA_ARGS__)
     #define c_adam_weights(is_float, ...) EITHER(adam_weights, is_float, __VA_ARGS__)
@@ -127,13 +129,19 @@ cdef extern from *:
     void c_outer_chain(bint, void*, void*, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
     void c_take_columns(bint, void*, int64_t*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
     Py_ssize_t c_encode(
-        bint, void*, int64_t*, Coding*, int64_t*, float*, float*, Py_ssize_t, Py_ssize_t
+        bint, void*, int64_t*, Coding*, int64_t*, int64_t*, float*, float*, int64_t*, float*,
+        Py_ssize_t, Py_ssize_t
+    ) nogil
+    Py_ssize_t c_decode(
+        bint, int64_t*, int64_t*, float*, float*, Coding*, void*, Py_ssize_t, Py_ssize_t
     ) nogil
     Py_ssize_t c_coded_product(
-        bint, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t, Py_ssize_t
+        bint, int64_t*, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t,
+        Py_ssize_t
     ) nogil
     Py_ssize_t c_coded_gradient(
-        bint, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t, Py_ssize_t
+        bint, int64_t*, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t,
+        Py_ssize_t
     ) nogil
     void c_adam_weights(
         bint, void*, void*, void*, void*, void*, double, void*, double, double, double, double,
@@ -483,52 +491,95 @@ cdef int read_columns(Coding* coding, object source, Py_ssize_t width) except -1
 
 
 cdef object wrong_state(Py_ssize_t column):
-    return IndexError(f"a state of column {column} is not among its states.")
+    return IndexError(f"column {column} has a row or a state that does not exist.")
 
 
-def encode(X, rows, coding, states, fractions, values):
-    cdef Array source, index, S, F, V
-    cdef Coding read_coding
-    cdef Py_ssize_t wrong
+def encode(X, index, coding, rows, ends, fractions, values):
+    cdef Array source, chosen, R, E, F, V
+    cdef Coding columns
+    cdef Py_ssize_t wrong, n
     real(&source, X)
-    integers(&index, rows)
-    check(&index, source.n_rows, "row")
-    read_columns(&read_coding, coding, source.n_columns)
-    items_of(&S, states, index.size * read_coding.n_columns, b"q", WRITTEN)
-    items_of(&F, fractions, S.size, b"f", WRITTEN)
-    items_of(&V, values, S.size, b"f", WRITTEN)
+    integers(&chosen, index)
+    n = chosen.size
+    check(&chosen, source.n_rows, "row")
+    read_columns(&columns, coding, source.n_columns)
+    items_of(&R, rows, n * columns.n_columns, b"q", WRITTEN)
+    items_of(&F, fractions, R.size, b"f", WRITTEN)
+    items_of(&V, values, R.size, b"f", WRITTEN)
+    items_of(&E, ends, columns.starts[columns.n_columns], b"q", WRITTEN)
+    cdef int64_t* states = <int64_t*>malloc(n * (sizeof(int64_t) + 2 * sizeof(float)) + 1)
+    if states == NULL:
+        raise MemoryError
     with nogil:
         wrong = c_encode(
-            source.kind == b"f", source.data, <int64_t*>index.data, &read_coding,
-            <int64_t*>S.data, <float*>F.data, <float*>V.data, index.size, source.n_columns
+            source.kind == b"f", source.data, <int64_t*>chosen.data, &columns, <int64_t*>R.data,
+            <int64_t*>E.data, <float*>F.data, <float*>V.data, states, <float*>(states + n), n,
+            source.n_columns
+        )
+        free(states)
+    if wrong >= 0:
+        raise wrong_state(wrong)
+
+
+cdef struct Block:
+    Coding coding
+    Py_ssize_t most_states
+    int64_t* rows
+    int64_t* ends
+    float* fractions
+    float* values
+
+
+cdef int read_block(Block* result, object block, Py_ssize_t n, Py_ssize_t n_outputs) except -1:
+    """An encoded block of n rows."""
+    cdef Array found
+    read_layout(&result.coding, block.coding, n_outputs, &result.most_states)
+    items_of(&found, block.rows, n * result.coding.n_columns, b"q")
+    result.rows = <int64_t*>found.data
+    items_of(&found, block.ends, result.coding.starts[result.coding.n_columns], b"q")
+    result.ends = <int64_t*>found.data
+    items_of(&found, block.fractions, n * result.coding.n_columns, b"f")
+    result.fractions = <float*>found.data
+    items_of(&found, block.values, n * result.coding.n_columns, b"f")
+    result.values = <float*>found.data
+    return 0
+
+
+def decode(block, out):
+    cdef Array O
+    cdef Block b
+    cdef Py_ssize_t wrong
+    real(&O, out, WRITTEN)
+    read_block(&b, block, O.n_rows, O.n_columns)
+    with nogil:
+        wrong = c_decode(
+            O.kind == b"f", b.rows, b.ends, b.fractions, b.values, &b.coding, O.data, O.n_rows,
+            O.n_columns
         )
     if wrong >= 0:
         raise wrong_state(wrong)
 
 
 cdef multiply_coded(block, matrix, scratch, out, bint transposed):
-    cdef Array S, F, V, M, T, R
-    cdef Coding coding
-    cdef Py_ssize_t wrong, most, n_rows, n_outputs
+    cdef Array M, T, O
+    cdef Block b
+    cdef Py_ssize_t wrong, n, n_outputs
     real(&M, matrix)
-    read(&R, out, WRITTEN)
-    n_rows, n_outputs = (M.n_rows, R.n_rows) if transposed else (R.n_rows, M.n_rows)
-    read_layout(&coding, block.coding, n_outputs, &most)
-    items_of(&S, block.states, n_rows * coding.n_columns, b"q")
-    items_of(&F, block.fractions, S.size, b"f")
-    items_of(&V, block.values, S.size, b"f")
-    items(&R, &M, out, (n_outputs if transposed else n_rows) * M.n_columns, WRITTEN)
-    items(&T, &M, scratch, (most + 1) * M.n_columns, WRITTEN)
+    read(&O, out, WRITTEN)
+    n, n_outputs = (M.n_rows, O.n_rows) if transposed else (O.n_rows, M.n_rows)
+    read_block(&b, block, n, n_outputs)
+    items(&O, &M, out, (n_outputs if transposed else n) * M.n_columns, WRITTEN)
+    items(&T, &M, scratch, (b.most_states + 2) * M.n_columns, WRITTEN)
     with nogil:
         if transposed:
             wrong = c_coded_gradient(
-                M.kind == b"f", <int64_t*>S.data, <float*>F.data, <float*>V.data, &coding, M.data,
-                T.data, R.data, n_rows, M.n_columns
+                M.kind == b"f", b.rows, b.ends, b.fractions, b.values, &b.coding, M.data, T.data,
+                O.data, n, M.n_columns
             )
         else:
             wrong = c_coded_product(
-                M.kind == b"f", <int64_t*>S.data, <float*>F.data, <float*>V.data, &coding, M.data,
-                T.data, R.data, n_rows, M.n_columns
+                M.kind == b"f", b.rows, b.ends, b.fractions, b.values, &b.coding, M.data, T.data,
+                O.data, n, M.n_columns
             )
     if wrong >= 0:
         raise wrong_state(wrong)

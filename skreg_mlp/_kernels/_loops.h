@@ -5,6 +5,15 @@
    undefines at its end. Arrays are C-contiguous and aligned, and do not overlap; sums of losses are
    double. */
 
+/* Code for some numbers at a time, fewer, and one, until all h of a row are done. */
+#if defined(__GNUC__)
+typedef REAL NAME(wide) __attribute__((vector_size(64), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAME(narrow) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+#define EACH_WIDTH(CODE) CODE(NAME(wide)) CODE(NAME(narrow)) CODE(REAL)
+#else
+#define EACH_WIDTH(CODE) CODE(REAL)
+#endif
+#define WIDTH(TYPE) ((ssize)(sizeof(TYPE) / sizeof(REAL)))
 #define ZERO ((REAL)0)
 #define ONE ((REAL)1)
 
@@ -112,53 +121,124 @@ CLONES static void NAME(take_columns)(const REAL *restrict X, const int64_t *res
             out[j] = X[columns[j]];
 }
 
-/* -- Encoded columns: see `Coding` -----------------------------------------------------------
+/* -- Encoded columns: see `Coding` and `CodedBlock` ------------------------------------------
 
    Columns are taken one after another, so that the sums of one column stay in the cache. These
-   loops return the number of the column in which a state is not one of its own, else -1. */
+   loops return the number of the column in which an index is out of bounds, else -1. */
 
-CLONES static ssize NAME(encode)(const REAL *restrict X, const int64_t *restrict rows,
-                                 const Coding *coding, int64_t *restrict states,
-                                 float *restrict fractions, float *restrict values, ssize n_rows,
-                                 ssize width)
+/* States, ways to the next and values of up to TILE numbers, n_edges of them with edges. */
+INLINE void NAME(encode_numbers)(const REAL *restrict x, const double *restrict edges,
+                                 ssize n_edges, REAL center, REAL unit, double mean,
+                                 int64_t *restrict states, float *restrict fractions,
+                                 float *restrict values, ssize n)
 {
-    ssize p = coding->n_columns;
-    for (ssize k = 0; k < p; k++) {
-        const REAL *x = X + coding->columns[k];
-        ssize first = coding->starts[k], last = coding->starts[k + 1] - 1;
-        if (coding->numeric[k]) {
-            const double *edges = coding->edges + first;
-            ssize n = last - first; /* edges */
-            double center = coding->centers[k], unit = coding->units[k];
-            for (ssize i = 0; i < n_rows; i++) {
-                double value = x[rows[i] * width];
-                float f = 0, v = 0;
-                ssize at = n;
-                if (value == value) {
-                    at = 0;
-                    for (ssize t = 1; t < n; t++)
-                        at += value >= edges[t];
-                    if (at < n - 1 && value > edges[0])
-                        f = (float)((value - edges[at]) / (edges[at + 1] - edges[at]));
-                    double z = (value - center) / unit;
-                    z = z > 1e8 ? 1e8 : z < -1e8 ? -1e8 : z;
-                    v = (float)(z / sqrt(1 + z / BEND * (z / BEND)) - coding->value_means[k]);
-                }
-                states[i * p + k] = first + at, fractions[i * p + k] = f, values[i * p + k] = v;
-            }
-        } else {
-            const int64_t *codes = coding->codes + coding->code_starts[k];
-            ssize n = coding->code_starts[k + 1] - coding->code_starts[k];
-            for (ssize i = 0; i < n_rows; i++) {
-                REAL code = x[rows[i] * width];
-                ssize place = code != code ? n - 1 : code >= ZERO && code < n - 2 ? (ssize)code
-                                                                                 : n - 2;
-                if (codes[place] < 0 || codes[place] > last - first)
-                    return k;
-                states[i * p + k] = first + codes[place];
-                fractions[i * p + k] = values[i * p + k] = 0;
-            }
+    REAL at[TILE], low[TILE], high[TILE];
+    for (ssize i = 0; i < n; i++)
+        at[i] = 0, low[i] = (REAL)edges[0], high[i] = (REAL)edges[n_edges - 1];
+    for (ssize t = 1; t < n_edges; t++) {
+        REAL edge = (REAL)edges[t], below = (REAL)edges[n_edges - t];
+        for (ssize i = 0; i < n; i++) {
+            at[i] += x[i] >= edge ? ONE : ZERO;
+            low[i] = x[i] >= edge ? edge : low[i];
+            high[i] = x[i] < below ? below : high[i];
         }
+    }
+    for (ssize i = 0; i < n; i++) {
+        REAL width = high[i] > low[i] ? high[i] - low[i] : ONE, way = (x[i] - low[i]) / width;
+        int missing = x[i] != x[i], between = x[i] > low[i] && high[i] > low[i];
+        REAL z = (x[i] - center) / unit;
+        z = z > (REAL)1e8 ? (REAL)1e8 : z < (REAL)-1e8 ? (REAL)-1e8 : z;
+        REAL bent = z / SQRT(1 + z / (REAL)BEND * (z / (REAL)BEND));
+        states[i] = missing ? n_edges : (int64_t)at[i];
+        fractions[i] = between ? (float)way : 0;
+        values[i] = missing ? 0 : (float)(bent - mean);
+    }
+}
+
+CLONES static ssize NAME(encode)(const REAL *restrict X, const int64_t *restrict index,
+                                 const Coding *coding, int64_t *restrict rows,
+                                 int64_t *restrict ends, float *restrict fractions,
+                                 float *restrict values, int64_t *restrict states,
+                                 float *restrict ways, ssize n, ssize width)
+{
+    REAL x[TILE];
+    for (ssize k = 0; k < coding->n_columns; k++, rows += n, fractions += n, values += n) {
+        const REAL *column = X + coding->columns[k];
+        ssize first = coding->starts[k], n_states = coding->starts[k + 1] - first, end = 0;
+        const int64_t *codes = coding->codes + coding->code_starts[k];
+        ssize n_codes = coding->code_starts[k + 1] - coding->code_starts[k];
+        float *restrict unsorted = ways + n;
+        memset(ends + first, 0, n_states * sizeof(int64_t));
+        for (ssize i = 0; i < n; i += TILE) {
+            ssize m = n - i < TILE ? n - i : TILE;
+            for (ssize j = 0; j < m; j++)
+                x[j] = column[index[i + j] * width];
+            if (coding->numeric[k])
+                NAME(encode_numbers)(x, coding->edges + first, n_states - 1,
+                                     (REAL)coding->centers[k], (REAL)coding->units[k],
+                                     coding->value_means[k], states + i, ways + i, unsorted + i, m);
+            else
+                for (ssize j = 0; j < m; j++) {
+                    int known = x[j] >= ZERO && x[j] < n_codes - 2;
+                    states[i + j] =
+                        codes[x[j] != x[j] ? n_codes - 1 : known ? (ssize)x[j] : n_codes - 2];
+                    ways[i + j] = unsorted[i + j] = 0;
+                }
+        }
+        for (ssize i = 0; i < n; i++) {
+            if (states[i] < 0 || states[i] >= n_states)
+                return k;
+            ends[first + states[i]]++;
+        }
+        for (ssize s = first; s < first + n_states; s++) /* where each state starts, for now */
+            end += ends[s], ends[s] = end - ends[s];
+        for (ssize i = 0; i < n; i++) {
+            ssize place = ends[first + states[i]]++;
+            rows[place] = i, fractions[place] = ways[i], values[place] = unsorted[i];
+        }
+    }
+    return -1;
+}
+
+/* Whether states of a column end one after another, at n, and each row is one of n. */
+INLINE int NAME(in_bounds)(const int64_t *restrict rows, const int64_t *restrict ends,
+                           ssize n_states, ssize n)
+{
+    int64_t end = 0, inside = 1;
+    for (ssize s = 0; s < n_states; end = ends[s++])
+        inside &= ends[s] >= end;
+    for (ssize i = 0; i < n; i++)
+        inside &= rows[i] >= 0 && rows[i] < n;
+    return inside && end == n;
+}
+
+/* The encoded columns themselves. */
+CLONES static ssize NAME(decode)(const int64_t *restrict rows, const int64_t *restrict ends,
+                                 const float *restrict fractions, const float *restrict values,
+                                 const Coding *coding, REAL *restrict out, ssize n, ssize n_outputs)
+{
+    for (ssize k = 0; k < coding->n_columns; k++, rows += n, fractions += n, values += n) {
+        ssize first = coding->starts[k], last = coding->starts[k + 1] - first - 1, from = 0;
+        const int64_t *outputs = coding->outputs + first;
+        const float *means = coding->means + first;
+        int64_t numeric = coding->numeric[k], value = coding->value_outputs[k];
+        if (!NAME(in_bounds)(rows, ends + first, last + 1, n))
+            return k;
+        for (ssize s = 0; s <= last; s++)
+            for (ssize to = ends[first + s]; from < to; from++) {
+                REAL *restrict row = out + rows[from] * n_outputs;
+                if (value >= 0)
+                    row[value] = values[from];
+                for (ssize t = 0; t <= last; t++) {
+                    REAL has = t == s ? ONE : ZERO;
+                    if (numeric && t < last)
+                        has = t <= s ? ONE : t == s + 1 ? fractions[from] : ZERO;
+                    if (outputs[t] >= 0)
+                        row[outputs[t]] = has - means[t];
+                    if (outputs[t] >= 0 && numeric && s == last) /* missing: 0, but its own */
+                        row[outputs[t]] = t == last ? ONE - means[t] : ZERO;
+                }
+            }
     }
     return -1;
 }
@@ -201,85 +281,114 @@ INLINE void NAME(sums_of_states)(const REAL *restrict W, const int64_t *restrict
     }
 }
 
-CLONES static ssize NAME(coded_product)(const int64_t *restrict states,
+/* sums[rows[i]] += low + fractions[i] (high - low) + values[i] w, for the rows of one state. */
+#define ADD_STATE(TYPE)                                                                        \
+    for (; j + WIDTH(TYPE) <= h; j += WIDTH(TYPE)) {                                           \
+        TYPE l = *(const TYPE *)(low + j), d = *(const TYPE *)(high + j) - l, x = (TYPE){0};   \
+        if (w)                                                                                 \
+            x = *(const TYPE *)(w + j);                                                        \
+        for (ssize i = 0; i < n; i++)                                                          \
+            *(TYPE *)(sums + rows[i] * h + j) +=                                               \
+                l + (REAL)fractions[i] * d + (REAL)values[i] * x;                              \
+    }
+
+INLINE void NAME(add_state)(const REAL *restrict low, const REAL *restrict high,
+                            const REAL *restrict w, const int64_t *restrict rows,
+                            const float *restrict fractions, const float *restrict values,
+                            REAL *restrict sums, ssize n, ssize h)
+{
+    ssize j = 0;
+    EACH_WIDTH(ADD_STATE)
+}
+
+/* low += sum_i (1 - fractions[i]) d_i, high += sum_i fractions[i] d_i, w += sum_i values[i] d_i,
+   d_i = delta[rows[i]], for the rows of one state. */
+#define SCATTER_STATE(TYPE)                                                                    \
+    for (; j + WIDTH(TYPE) <= h; j += WIDTH(TYPE)) {                                           \
+        TYPE s = {0}, f = {0}, v = {0};                                                        \
+        for (ssize i = 0; i < n; i++) {                                                        \
+            TYPE d = *(const TYPE *)(delta + rows[i] * h + j);                                 \
+            s += d, f += (REAL)fractions[i] * d, v += (REAL)values[i] * d;                     \
+        }                                                                                      \
+        *(TYPE *)(low + j) += s - f;                                                           \
+        *(TYPE *)(high + j) += f;                                                              \
+        if (w)                                                                                 \
+            *(TYPE *)(w + j) += v;                                                             \
+    }
+
+INLINE void NAME(scatter_state)(REAL *low, REAL *high, REAL *w, const int64_t *restrict rows,
+                                const float *restrict fractions, const float *restrict values,
+                                const REAL *restrict delta, ssize n, ssize h)
+{
+    ssize j = 0;
+    EACH_WIDTH(SCATTER_STATE)
+}
+
+CLONES static ssize NAME(coded_product)(const int64_t *restrict rows, const int64_t *restrict ends,
                                         const float *restrict fractions,
                                         const float *restrict values, const Coding *coding,
                                         const REAL *restrict W, REAL *restrict T,
-                                        REAL *restrict out, ssize n_rows, ssize h)
+                                        REAL *restrict out, ssize n, ssize h)
 {
-    ssize p = coding->n_columns;
-    memset(out, 0, n_rows * h * sizeof(REAL));
-    for (ssize k = 0; k < p; k++) {
-        ssize first = coding->starts[k], n = coding->starts[k + 1] - first;
-        int64_t value_row = coding->value_outputs[k];
-        NAME(sums_of_states)(W, coding->outputs + first, coding->means + first,
-                             coding->numeric[k] != 0, T, n, h);
-        for (ssize i = 0; i < n_rows; i++) {
-            ssize s = states[i * p + k] - first;
-            REAL f = fractions[i * p + k], v = values[i * p + k];
-            if (s < 0 || s >= n - (f != ZERO))
-                return k;
-            REAL *restrict sum = out + i * h;
-            const REAL *restrict low = T + s * h, *restrict high = low + (f != ZERO ? h : 0);
-            if (value_row >= 0) {
-                const REAL *restrict w = W + value_row * h;
-                for (ssize j = 0; j < h; j++)
-                    sum[j] += low[j] + f * (high[j] - low[j]) + v * w[j];
-            } else
-                for (ssize j = 0; j < h; j++)
-                    sum[j] += low[j] + f * (high[j] - low[j]);
+    memset(out, 0, n * h * sizeof(REAL));
+    for (ssize k = 0; k < coding->n_columns; k++, rows += n, fractions += n, values += n) {
+        ssize first = coding->starts[k], n_states = coding->starts[k + 1] - first, from = 0;
+        int numeric = coding->numeric[k] != 0;
+        const REAL *w = coding->value_outputs[k] < 0 ? NULL : W + coding->value_outputs[k] * h;
+        if (!NAME(in_bounds)(rows, ends + first, n_states, n))
+            return k;
+        NAME(sums_of_states)(W, coding->outputs + first, coding->means + first, numeric, T,
+                             n_states, h);
+        for (ssize s = 0; s < n_states; s++) {
+            ssize to = ends[first + s];
+            const REAL *low = T + s * h, *high = low + (numeric && s < n_states - 2 ? h : 0);
+            if (from < to)
+                NAME(add_state)(low, high, w, rows + from, fractions + from, values + from, out,
+                                to - from, h);
+            from = to;
         }
     }
     return -1;
 }
 
-/* T has one row more than there are states: the sum over all rows that are observed. */
-CLONES static ssize NAME(coded_gradient)(const int64_t *restrict states,
+/* T has two rows more than there are states: for the last way, which is 0, and the sum over all
+   rows where the column is observed. */
+CLONES static ssize NAME(coded_gradient)(const int64_t *restrict rows,
+                                         const int64_t *restrict ends,
                                          const float *restrict fractions,
                                          const float *restrict values, const Coding *coding,
                                          const REAL *restrict delta, REAL *restrict T,
-                                         REAL *restrict gradient, ssize n_rows, ssize h)
+                                         REAL *restrict gradient, ssize n, ssize h)
 {
-    ssize p = coding->n_columns;
-    for (ssize k = 0; k < p; k++) {
-        ssize first = coding->starts[k], n = coding->starts[k + 1] - first;
+    for (ssize k = 0; k < coding->n_columns; k++, rows += n, fractions += n, values += n) {
+        ssize first = coding->starts[k], n_states = coding->starts[k + 1] - first, from = 0;
         const int64_t *outputs = coding->outputs + first;
         const float *means = coding->means + first;
-        int64_t value_row = coding->value_outputs[k];
         int numeric = coding->numeric[k] != 0;
-        REAL *restrict observed = T + n * h, *restrict w = gradient + value_row * h;
-        memset(T, 0, (n + 1) * h * sizeof(REAL));
-        if (value_row >= 0)
+        REAL *w = coding->value_outputs[k] < 0 ? NULL : gradient + coding->value_outputs[k] * h;
+        REAL *observed = T + (n_states + 1) * h;
+        if (!NAME(in_bounds)(rows, ends + first, n_states, n))
+            return k;
+        memset(T, 0, (n_states + 2) * h * sizeof(REAL));
+        if (w)
             memset(w, 0, h * sizeof(REAL));
-        for (ssize i = 0; i < n_rows; i++) {
-            ssize s = states[i * p + k] - first;
-            REAL f = fractions[i * p + k], v = values[i * p + k];
-            if (s < 0 || s >= n - (f != ZERO))
-                return k;
-            const REAL *restrict d = delta + i * h;
-            REAL *restrict low = T + s * h, *restrict high = low + h;
-            if (f != ZERO)
-                for (ssize j = 0; j < h; j++) {
-                    REAL part = f * d[j];
-                    low[j] += d[j] - part;
-                    high[j] += part;
-                }
-            else
-                for (ssize j = 0; j < h; j++)
-                    low[j] += d[j];
-            if (value_row >= 0)
-                for (ssize j = 0; j < h; j++)
-                    w[j] += v * d[j];
+        for (ssize s = 0; s < n_states; s++) {
+            ssize to = ends[first + s];
+            REAL *low = T + s * h, *high = numeric && s < n_states - 2 ? low + h : T + n_states * h;
+            if (from < to)
+                NAME(scatter_state)(low, high, w, rows + from, fractions + from, values + from,
+                                    delta, to - from, h);
+            from = to;
         }
-        for (ssize s = n - 1 - numeric; s >= 0; s--)
+        for (ssize s = n_states - 1 - numeric; s >= 0; s--)
             NAME(add_row)(observed, ONE, T, s, h);
-        for (ssize s = n - 1; s >= 0; s--) {
-            if (numeric && s < n - 2) /* what a state has, those after it have */
+        for (ssize s = n_states - 1; s >= 0; s--) {
+            if (numeric && s < n_states - 2) /* what a state has, those after it have */
                 NAME(add_row)(T + s * h, ONE, T, s + 1, h);
             if (outputs[s] < 0)
                 continue;
             REAL *restrict row = gradient + outputs[s] * h;
-            REAL own = numeric && s == n - 1 ? ONE - means[s] : ONE;
+            REAL own = numeric && s == n_states - 1 ? ONE - means[s] : ONE;
             for (ssize j = 0; j < h; j++)
                 row[j] = own * T[s * h + j] - means[s] * observed[j];
         }
@@ -498,6 +607,10 @@ CLONES static void NAME(sgd_rows)(REAL *restrict theta, const REAL *restrict gra
 }
 
 #undef ACTIVATION
+#undef EACH_WIDTH
+#undef WIDTH
+#undef ADD_STATE
+#undef SCATTER_STATE
 #undef LOSS
 #undef ZERO
 #undef ONE

@@ -19,6 +19,8 @@ from skreg_mlp._kernels import fused
 
 BEND = 3.0  # the magnitude that a value tends to, far from the median
 BLOCK_ROWS = 512
+FEW_OUTPUTS = 5  # for each column: as many are multiplied faster as an array
+SMALL_COPY = 2**25  # bytes that such an array may take
 DTYPE = np.dtype(np.float32)  # of encoded values; weights and their products may be wider
 
 
@@ -122,56 +124,72 @@ def bent(z):
 # Encoding
 # --------------------------------------------------------------------------------------------
 @fused
-def encode(X, rows, coding, states, fractions, values):
-    """Write the states of the columns in some `rows` of X, the way to the next, and the values."""
+def encode(X, index, coding, rows, ends, fractions, values):
+    """Encode some rows of X: see `CodedBlock` for what is written."""
     for k in range(len(coding)):
-        x, first, last = X[rows, coding.columns[k]], coding.starts[k], coding.starts[k + 1] - 1
-        fractions[:, k] = values[:, k] = 0
+        x, first, last = X[index, coding.columns[k]], coding.starts[k], coding.starts[k + 1] - 1
+        way, value = np.zeros((2, len(x)), dtype=X.dtype)
         missing = np.isnan(x)
-        if not coding.numeric[k]:
+        if coding.numeric[k]:
+            edges = coding.edges[first:last].astype(X.dtype)
+            states = np.searchsorted(edges[1:], x, side="right")
+            inside = ~missing & (states < len(edges) - 1) & (x > edges[0])
+            low, high = edges[states[inside]], edges[states[inside] + 1]
+            way[inside] = (x[inside] - low) / (high - low)
+            value[~missing] = bent((x[~missing] - coding.centers[k]) / coding.units[k])
+            value[~missing] -= coding.value_means[k]
+            states[missing] = last - first
+        else:
             codes = coding.codes[coding.code_starts[k] : coding.code_starts[k + 1]]
             known = np.where((x >= 0) & (x < len(codes) - 2), x, len(codes) - 2)
-            states[:, k] = first + codes[np.where(missing, len(codes) - 1, known).astype(int)]
-            continue
-        edges = coding.edges[first:last]
-        x = x.astype(np.float64)
-        at = np.searchsorted(edges[1:], x, side="right")
-        inside = ~missing & (at < len(edges) - 1) & (x > edges[0])
-        low, high = edges[at[inside]], edges[at[inside] + 1]
-        fractions[inside, k] = (x[inside] - low) / (high - low)
-        states[:, k] = np.where(missing, last, first + at)
-        value = bent((x - coding.centers[k]) / coding.units[k]) - coding.value_means[k]
-        values[:, k] = np.where(missing, 0, value)
+            states = codes[np.where(missing, len(codes) - 1, known).astype(int)]
+        rows[k] = np.argsort(states, kind="stable")
+        ends[first : last + 1] = np.cumsum(np.bincount(states, minlength=last + 1 - first))
+        fractions[k], values[k] = way[rows[k]], value[rows[k]]
+
+
+@fused
+def decode(block, out):
+    """Write the encoded columns of a block into `out`."""
+    coding = block.coding
+    for k, (outputs, table) in enumerate(coding.tables):
+        ends = block.ends[coding.starts[k] : coding.starts[k + 1]]
+        states = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+        following = np.minimum(states + 1, len(table) - 1)
+        steps = block.fractions[k, :, None] * (table[following] - table[states])
+        out[block.rows[k, :, None], outputs] = table[states] + steps
+        if coding.value_outputs[k] >= 0:
+            out[block.rows[k], coding.value_outputs[k]] = block.values[k]
 
 
 @fused
 def coded_product(block, W, scratch, out):
     """Write the product of an encoded block of rows and W into `out`."""
-    np.dot(block.toarray(), W, out=out)
+    np.dot(block.toarray(W.dtype), W, out=out)
 
 
 @fused
 def coded_gradient(block, delta, scratch, out):
     """Write the product of the transpose of an encoded block of rows and `delta` into `out`."""
-    np.dot(block.toarray().T, delta, out=out)
+    np.dot(block.toarray(delta.dtype).T, delta, out=out)
 
 
 class CodedBlock:
-    """Some rows of a table, encoded."""
+    """Some rows of a table, encoded, column by column and sorted by their states.
 
-    def __init__(self, coding, states, fractions, values):
-        self.coding, self.states, self.fractions, self.values = coding, states, fractions, values
-        self.shape = len(states), coding.n_outputs
+    ``rows[k]`` are the rows in the order of their states in column k, of which state s has those up
+    to ``ends[s]``; ``fractions[k]`` are their ways to the next state, ``values[k]`` their values.
+    """
 
-    def toarray(self):
+    def __init__(self, coding, rows, ends, fractions, values):
+        self.coding, self.rows, self.ends = coding, rows, ends
+        self.fractions, self.values = fractions, values
+        self.shape = rows.shape[1], coding.n_outputs
+
+    def toarray(self, dtype=DTYPE):
         """Encoded columns as an array (n_rows, n_outputs)."""
-        out, coding = np.zeros(self.shape, DTYPE), self.coding
-        for k, (outputs, table) in enumerate(coding.tables):
-            at, f = self.states[:, k] - coding.starts[k], self.fractions[:, k, None]
-            following = np.minimum(at + 1, len(table) - 1)
-            out[:, outputs] = table[at] + f * (table[following] - table[at])
-            if coding.value_outputs[k] >= 0:
-                out[:, coding.value_outputs[k]] = self.values[:, k]
+        out = np.empty(self.shape, dtype)
+        decode(self, out)
         return out
 
     def into(self, W, out):
@@ -180,7 +198,7 @@ class CodedBlock:
         return out
 
     def _scratch(self, W):
-        return np.empty((self.coding.most_states + 1, W.shape[1]), W.dtype)
+        return np.empty((self.coding.most_states + 2, W.shape[1]), W.dtype)
 
     @property
     def T(self):
@@ -208,18 +226,28 @@ class CodedMatrix:
     def __init__(self, X, coding, dtype=None):
         self.X, self.coding, self.dtype = X, coding, np.dtype(dtype or X.dtype)
         self.shape = X.shape[0], coding.n_outputs
-        self._buffers = [np.empty((0, len(coding)), dtype) for dtype in (np.int64, DTYPE, DTYPE)]
+        self._few = coding.n_outputs <= FEW_OUTPUTS * len(coding)
+        self.worth_storing = self._few and np.prod(self.shape) * self.dtype.itemsize <= SMALL_COPY
+        self._length, self._buffers = 0, []
 
     def __getitem__(self, index):
+        """The rows as a block, or as an array where that is cheap; valid until the next call."""
+        block = self.block(index)
+        return block.toarray(self.dtype) if self._few else block
+
+    def block(self, index):
         """The rows in a block, which is valid until the next call."""
         if isinstance(index, slice):
             index = np.arange(*index.indices(self.shape[0]), dtype=np.int64)
-        if len(self._buffers[0]) < len(index):
-            shape = len(index), len(self.coding)
-            self._buffers = [np.empty(shape, buffer.dtype) for buffer in self._buffers]
-        block = [buffer[: len(index)] for buffer in self._buffers]
-        encode(self.X, index, self.coding, *block)
-        return CodedBlock(self.coding, *block)
+        n, coding = len(index), self.coding
+        if self._length < n:
+            size = len(coding) * n
+            self._buffers = [np.empty(size, dtype) for dtype in (np.int64, DTYPE, DTYPE)]
+            self._length, self._ends = n, np.empty(coding.starts[-1], np.int64)
+        size = len(coding) * n
+        rows, *others = (buffer[:size].reshape(-1, n) for buffer in self._buffers)
+        encode(self.X, index, coding, rows, self._ends, *others)
+        return CodedBlock(coding, rows, self._ends, *others)
 
     @property
     def bound(self):
@@ -242,13 +270,13 @@ class CodedMatrix:
         """Slices of all rows, and the rows in each."""
         for start in range(0, self.shape[0], BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
-            yield rows, self[rows]
+            yield rows, self.block(rows)
 
-    def toarray(self):
+    def toarray(self, dtype=DTYPE):
         """All rows encoded: as much memory as the outputs take."""
-        out = np.empty(self.shape, DTYPE)
+        out = np.empty(self.shape, dtype)
         for rows, block in self.blocks():
-            out[rows] = block.toarray()
+            decode(block, out[rows])
         return out
 
 

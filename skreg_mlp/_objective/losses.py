@@ -60,18 +60,20 @@ def _deviation(y, weight):
 
 
 def weighted_quantile(y, quantile, weight=None):
-    """Smallest value of each column of `y` that reaches the share `quantile` of the weight.
-
-    Of several quantiles, an array, there is a row of values each.
-    """
-    order = np.argsort(y, axis=0)
-    shares = np.asarray(quantile) * (1 - 1e-12)  # a sum of weights that should reach it does
+    """Smallest value of each column of `y` that reaches the share `quantile` of the weight."""
     columns = []
-    for k in range(y.shape[1]):
-        weights = np.ones(len(y)) if weight is None else weight[order[:, k]]
-        reached = np.cumsum(weights, dtype=np.float64)
-        columns.append(y[order[np.searchsorted(reached, shares * reached[-1]), k], k])
-    return np.stack(columns, axis=-1)
+    for column in y.T:
+        order = np.argsort(column)
+        sorted_weight = None if weight is None else weight[order]
+        columns.append(quantile_of_sorted(column[order], quantile, sorted_weight))
+    return np.array(columns, dtype=y.dtype)
+
+
+def quantile_of_sorted(y, quantile, weight=None):
+    """The same for one sorted column; `quantile` may be an array."""
+    reached = np.arange(1.0, len(y) + 1) if weight is None else np.cumsum(weight, dtype=np.float64)
+    shares = np.asarray(quantile) * (1 - 1e-12)  # a sum of weights that should reach it does
+    return y[np.searchsorted(reached, shares * reached[-1])]
 
 
 # --------------------------------------------------------------------------------------------

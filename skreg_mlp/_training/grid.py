@@ -102,7 +102,7 @@ def _reach(problem: Problem, delta: Floats) -> Floats:
     batches = list(gen_batches(X.shape[0], BLOCK_ROWS))
 
     def rows_in(batch: slice) -> Any:
-        return X[batch].toarray() if isinstance(X, CodedMatrix) else X[batch]
+        return X.block(batch).toarray() if isinstance(X, CodedMatrix) else X[batch]
 
     center: Any = 0.0
     if not sparse.issparse(X):  # a centered CSR matrix would be dense

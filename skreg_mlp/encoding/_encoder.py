@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp._objective.coding import DTYPE, CodedMatrix, Coding
-from skreg_mlp._objective.losses import weighted_quantile
+from skreg_mlp._objective.losses import quantile_of_sorted
 from skreg_mlp._validation import check_parameters, check_weights
 from skreg_mlp.encoding._table import Table, is_frame, read_table
 
@@ -274,19 +274,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         missing = " missing" if not observed.all() else None
         if missing:
             x, weight = x[observed], None if weight is None else weight[observed]
-        different = np.unique(x)
+        order = np.argsort(x) if weight is not None else None
+        x = np.sort(x) if order is None else x[order]
+        weight = None if weight is None else weight[order]
+        different = x[np.diff(x, prepend=np.nan) != 0]
         if len(different) < 2:
-            known = len(different) > 0 and missing is not None
-            return Column(
-                [different[0] if len(different) else 0.0], [None, missing if known else None]
-            )
+            return NOTHING if not len(different) else Column([different[0]], [None, missing])
         if len(different) == 2:
             return Column(different.tolist(), [None, "", missing])
-        x = x.astype(np.float64)[:, None]
-        low, center, high = weighted_quantile(x, np.array([0.25, 0.5, 0.75]), weight)[:, 0]
+        x = x.astype(np.float64)
+        low, center, high = quantile_of_sorted(x, [0.25, 0.5, 0.75], weight)
         unit = (high - low) / IQR_OF_NORMAL or _deviation(x, weight)
         shares = np.arange(self.n_bins + 1) / max(self.n_bins, 1)
-        edges = np.unique(weighted_quantile(x, shares, weight))
+        edges = np.unique(quantile_of_sorted(x, shares, weight))
         outputs = [None, *_ramp_names(edges), missing]
         return Column(edges.tolist(), outputs, "", float(center), float(unit))
 
@@ -411,7 +411,7 @@ def _state_of_code(column: Column, of_table: Levels, seen: Levels) -> Ints:
 
 
 def _deviation(x: Floats, weight: Floats | None) -> float:
-    away = x[:, 0] - np.average(x[:, 0], weights=weight)
+    away = x - np.average(x, weights=weight)
     largest = np.abs(away).max()  # the squares of tiny numbers would be zero
     return float(largest * np.sqrt(np.average((away / largest) ** 2, weights=weight)))
 
