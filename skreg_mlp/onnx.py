@@ -188,6 +188,11 @@ ACTIVATIONS: dict[str, Callable[[_Graph, str], str]] = {
 def _raw_scores(g: _Graph, operator: Operator) -> str:
     """Scores of the last layer, shape (n_samples, n_outputs)."""
     model, values = operator.raw_operator, operator.inputs[0].full_name
+    if model._encoder is not None:
+        raise NotImplementedError(
+            f"encoder={model.encoder!r} has no conversion to ONNX: encode X outside, and fit "
+            "with encoder=None."
+        )
     if hasattr(model, "_inputs"):  # of a pruned network
         values = g("Gather", values, model._inputs.astype(np.int64), axis=1)
     values = g.cast(values, g.dtype)

@@ -11,6 +11,7 @@ import sklearn
 from _problems import diabetes, regression_data
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNetCV, LassoCV, LinearRegression, Ridge
 from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_validate
@@ -267,6 +268,39 @@ GROUPS = np.repeat(np.arange(6), 10)
 
 def split_scores(est):
     return [est.cv_results_[f"split{k}_test_score"] for k in range(est.n_splits_)]
+
+
+@pytest.mark.parametrize("selection", ["min", "1se"])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@pytest.mark.parametrize("hidden", [(), (4,)])
+def test_the_grid_reaches_down_until_the_score_has_turned(hidden, solver, selection):
+    """y is a clean function of X: the first grid begins far above its best alpha."""
+    clean = X[:, 0] - 0.5 * X[:, 1] + 0.01 * X[:, 2]
+    params = dict(alphas=5, solver=solver, selection=selection, cv=FOLDS, max_iter=300)
+    params["eps"] = 0.05 if hidden else 0.3
+    model = small(hidden=hidden, **params).fit(X, clean)
+    single = RegularizedMLPRegressor(hidden, penalty="l1")
+    top = alpha_max(single, X, clean)
+    assert hidden or model.alphas_[0] < params["eps"] * top / 2
+    best = int(np.argmax(model.cv_results_["mean_test_score"]))
+    assert best > 0 or model.alphas_[0] <= 1e-5 * top
+    assert (np.diff(model.alphas_) > 0).all()
+    assert_array_equal(model.path_.alphas, model.alphas_)
+    assert_array_equal(model.cv_results_["param_alpha"], model.alphas_)
+    n_alphas = len(model.alphas_)
+    for values in (model.path_.coefs, model.path_.loss, model.n_nonzero_path_):
+        assert len(values) == n_alphas
+    scores = [model.cv_results_[f"split{k}_test_score"] for k in range(3)]
+    assert all(np.isfinite(s).all() and len(s) == n_alphas for s in scores)
+    assert_allclose(model.path_.to_estimator(0).alpha, model.alphas_[0])
+    if selection == "min":
+        assert model.score(X, clean) > (0.8 if hidden else 0.99)
+
+
+def test_a_choice_at_the_edge_of_a_given_grid_is_told():
+    clean = X[:, 0] - 0.5 * X[:, 1]
+    with pytest.warns(ConvergenceWarning, match=r"least alpha, 0\.1: .*Give smaller alphas"):
+        small(hidden=(), alphas=[0.1, 0.2, 0.4], solver="lbfgs").fit(X, clean)
 
 
 def test_groups_reach_the_splitter():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn import get_config
 from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -18,7 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skreg_mlp._estimators.door import enter_rows, entry_of
 from skreg_mlp._estimators.encoders import candidates
 from skreg_mlp._estimators.fitted import FittedNetwork
-from skreg_mlp._estimators.path import follow, new_walk, trace, warn_if_unfinished
+from skreg_mlp._estimators.path import follow, joined, new_walk, trace, warn_if_unfinished
 from skreg_mlp._estimators.training import (
     explained,
     fitted_attributes,
@@ -55,9 +57,22 @@ FINAL_SHARE = 0.1  # of the epochs of the path: small steps at the chosen alpha
 # --------------------------------------------------------------------------------------------
 # One task for each fold, and one for all rows
 # --------------------------------------------------------------------------------------------
-def _all_rows(estimator: SingleT, rows: ValidRows, grid: Grid) -> RegularizationPath[SingleT]:
+class _Fold(NamedTuple):
+    """Score, seconds of fitting and of scoring at each alpha, and the network at the least one."""
+
+    figures: Floats
+    lowest: Floats
+
+
+def _all_rows(
+    estimator: SingleT, rows: ValidRows, grid: Grid, start: Floats | None = None
+) -> RegularizationPath[SingleT]:
+    """The path on all rows, from a network that another one ended with, or from its own start."""
     entry = entry_of(estimator, rows)
-    return trace(estimator, entry, new_walk(estimator, entry), grid)
+    walk = new_walk(estimator, entry)
+    if start is not None:
+        walk.go_on(start)
+    return trace(estimator, entry, walk, grid)
 
 
 @with_callbacks
@@ -67,24 +82,29 @@ def _one_fold(
     grid: Grid,
     split: tuple[Ints, Ints],
     label: str | None,
-) -> Floats:
-    """Score, seconds of fitting and of scoring at each alpha: an array (n_visited, 3)."""
+    start: Floats | None = None,
+) -> _Fold:
+    """The scores of a path on the rows left out."""
     train, test = split
     entry = entry_of(estimator, rows, train=train)
     walk, figures = new_walk(estimator, entry, train), []
+    if start is not None:
+        walk.go_on(start)
     score_theta = entry.score(walk.problem, walk.targets, test)
     assert score_theta is not None
-    start = perf_counter()
-    for _ in follow(estimator, entry, walk, grid, certify=False):
+    before, lowest = perf_counter(), walk.theta
+    for alpha in follow(estimator, entry, walk, grid, certify=False):
         trained = perf_counter()
         score = score_theta(walk.theta)
         scored = perf_counter()
-        figures.append((score, trained - start, scored - trained))
-        start = scored
+        figures.append((score, trained - before, scored - trained))
+        before = scored
+        if alpha == grid.alphas.min():
+            lowest = walk.theta.copy()
     if label is not None:
         best = max(score for score, *_ in figures)
         print(f"{label}   {len(figures)} alphas   best score {best:#.6g}", flush=True)
-    return np.array(figures)
+    return _Fold(np.array(figures), lowest)
 
 
 class _Start(NamedTuple):
@@ -178,7 +198,8 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         Warns
         -----
         ConvergenceWarning
-            Solver "lbfgs" did not reach ``tol`` at some alphas.
+            Solver "lbfgs" did not reach ``tol`` at some alphas, or the best score is that of the
+            least alpha.
         UserWarning
             The columns of X differ in scale, or every weight is zero at the alpha chosen.
         """
@@ -191,6 +212,13 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         warn_if_unfinished(self.path_, walk.targets, self.alphas)
         warn_if_diverged(self, walk.targets, stacklevel=2)
         self._warn_if_empty_choice()
+        if self._at_lower_edge():
+            warnings.warn(
+                f"The best score is that of the least alpha, {self.alphas_[0]:.3g}: below it there "
+                "may be a better one. Give smaller alphas, or a larger network.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def _warn_if_empty_choice(self) -> None:
@@ -252,13 +280,15 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
                 tasks.append(delayed(run_subtask)(_one_fold, quiet, own, *args))
         results = Parallel(n_jobs=self.n_jobs)(tasks)
         paths, folds = results[: len(starts)], results[len(starts) :]
+        folds = [folds[k : k + len(splits)] for k in range(0, len(folds), len(splits))]
         figures = [
-            np.stack([_aligned(fold, len(path)) for fold in folds[k : k + len(splits)]])
-            for k, path in zip(range(0, len(folds), len(splits)), paths)
+            np.stack([_aligned(fold.figures, len(path)) for fold in of_start])
+            for of_start, path in zip(folds, paths)
         ]
         best = self._best_encoder(starts, figures)
         self.path_ = paths[best]
         self._report_choice(figures[best])
+        self._go_down(starts[best], folds[best], rows, splits, seeds)
         interrupted = self._finish(starts[best].entry, starts[best].walk)
         if not interrupted:
             context.call_on_fit_task_end(**told, reconstruction_attributes={})
@@ -272,6 +302,35 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         return _Start(
             single, entry, walk, alpha_grid(walk.settings, walk.problem, self.alphas, self.eps)
         )
+
+    def _go_down(
+        self,
+        start: _Start,
+        folds: list[_Fold],
+        rows: ValidRows,
+        splits: Sequence[tuple[Ints, Ints]],
+        seeds: list[int],
+    ) -> None:
+        """Extend path and scores below the grid until the best score is no longer at its edge."""
+        figures = np.stack([_aligned(fold.figures, len(self.path_)) for fold in folds])
+        while self._at_lower_edge() and (grid := start.grid.below(self.path_.alphas[0])):
+            lowest = start.entry.pack(
+                start.walk.problem.network, self.path_.coefs[0], self.path_.intercepts[0]
+            )
+            again = self._single(seeds[-1], start.single.encoder)
+            tasks = [delayed(_all_rows)(again, rows, grid, lowest)]
+            for seed, split, fold in zip(seeds, splits, folds):
+                quiet = self._single(seed, start.single.encoder).set_params(verbose=0)
+                tasks.append(delayed(_one_fold)(quiet, rows, grid, split, None, fold.lowest))
+            path, *folds = Parallel(n_jobs=self.n_jobs)(tasks)
+            self.path_ = joined(path, self.path_)
+            lower = np.stack([_aligned(fold.figures, len(path)) for fold in folds])
+            figures = np.concatenate([lower[:, ::-1], figures], axis=1)
+            self._report_choice(figures)
+
+    def _at_lower_edge(self) -> bool:
+        """Whether the best score is that of the least of several alphas."""
+        return len(self.alphas_) > 1 and self.alpha_min_ == self.alphas_[0]
 
     def _best_encoder(self, starts: list[_Start], figures: list[Floats]) -> int:
         """Index of the encoder with the best mean score at any alpha, the first of equals."""

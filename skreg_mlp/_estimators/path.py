@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic
 
@@ -233,6 +233,20 @@ def _collect(points: list[tuple[Any, ...]], template: SingleT) -> Regularization
 def _selected(template: Single, layers: list[Floats]) -> Mask:
     """Mask of the features that one network of a path reads."""
     return of_features(selected_inputs(layers), template._features(), template.n_features_in_)
+
+
+def joined(
+    below: RegularizationPath[SingleT], above: RegularizationPath[SingleT]
+) -> RegularizationPath[SingleT]:
+    """One path of two, the first of which was followed downwards from the start of the other."""
+    parts: dict[str, Any] = {}
+    for field in fields(above):
+        low, high = getattr(below, field.name), getattr(above, field.name)
+        if isinstance(high, list):
+            parts[field.name] = [*reversed(low), *high]
+        elif field.name not in ("feature_names", "_template") and high is not None:
+            parts[field.name] = np.concatenate([low[::-1], high])
+    return replace(above, **parts)
 
 
 def _report(point: tuple[Any, ...], done: int, n_alphas: int) -> None:

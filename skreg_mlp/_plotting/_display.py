@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.text import Annotation
-    from sklearn.base import BaseEstimator
     from typing_extensions import Self
 
     from skreg_mlp._typing import Array, Floats, Scorer
@@ -33,17 +34,64 @@ ESTIMATORS = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
 CV_ESTIMATORS = "a fitted RegularizedMLPClassifierCV or RegularizedMLPRegressorCV"
 
 
-def check_offers(
-    estimator: BaseEstimator, display: type[Display], attributes: Iterable[str], needed: str
-) -> None:
-    """Refuse an estimator that is not fitted or lacks one of `attributes`."""
-    check_is_fitted(estimator)
-    missing = [name for name in attributes if not hasattr(estimator, name)]
+INNER = ("best_estimator_", "regressor_", "estimator_")  # what meta-estimators call what they hold
+
+
+def network_of(
+    estimator: Any, display: type[Display], attributes: Iterable[str], needed: str
+) -> Any:
+    """The fitted network inside Pipelines, searches and transformed targets, in any order.
+
+    It has all of `attributes`, or TypeError says what was found in its place and what is `needed`.
+    """
+    layers = list(_layers(estimator))
+    network = layers[-1]
+    if hasattr(network, "fit") and not isinstance(network, type):
+        check_is_fitted(network)
+    missing = [name for name in attributes if not hasattr(network, name)]
     if missing:
+        within = " in a ".join(_class_name(layer) for layer in reversed(layers))
         raise TypeError(
-            f"{display.__name__}.from_estimator needs {needed}; this {type(estimator).__name__} "
-            f"has no {missing[0]}. Of a Pipeline, pass the last step."
+            f"{display.__name__}.from_estimator needs {needed}, alone, as the last step of a "
+            "Pipeline, or in a search that refits or a TransformedTargetRegressor. Got a "
+            f"{within}, without the attribute {missing[0]}."
         )
+    return network
+
+
+def sees_all_columns(estimator: Any) -> bool:
+    """Whether the columns of X are those that the network inside is given."""
+    steps = (layer.steps for layer in _layers(estimator) if isinstance(layer, Pipeline))
+    return all(len(of_pipeline) == 1 for of_pipeline in steps)
+
+
+def names_seen(estimator: Any) -> Array | None:
+    """Names of the columns that the steps before a network hand to it; None where not known."""
+    names = None
+    for layer in _layers(estimator):
+        if isinstance(layer, Pipeline) and len(layer.steps) > 1:
+            try:
+                names = layer[:-1].get_feature_names_out(names)
+            except (AttributeError, ValueError):  # a step without names, or that knows others
+                names = None
+    return names
+
+
+def _layers(estimator: Any) -> Iterator[Any]:
+    """`estimator`, what it holds, and so on to the innermost."""
+    inner = estimator
+    while inner is not None:
+        yield inner
+        if isinstance(inner, Pipeline):
+            inner = inner.steps[-1][1]
+        elif isinstance(inner, FrozenEstimator):
+            inner = inner.estimator
+        else:
+            inner = next((getattr(inner, name) for name in INNER if hasattr(inner, name)), None)
+
+
+def _class_name(given: Any) -> str:
+    return repr(given) if isinstance(given, (str, type)) else type(given).__name__
 
 
 def check_names(
@@ -57,19 +105,25 @@ def check_names(
 
 
 def feature_names_of(
-    names: Iterable[object] | None, estimator: BaseEstimator | None, n_features: int
+    names: Iterable[object] | None,
+    network: Any,
+    n_features: int,
+    seen: Sequence[object] | Array | None = None,
 ) -> list[str]:
-    default = getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(n_features)])
+    """`names`, or those that a network knows, or those `seen` before it, or else x0, x1, ..."""
+    default: Any = getattr(network, "feature_names_in_", seen)
+    if default is None or (default is seen and len(seen or ()) != n_features):
+        default = [f"x{j}" for j in range(n_features)]
     return check_names(names, n_features, "feature_names", default)
 
 
-def short(name: str) -> str:
+def short(name: str, length: int = LONGEST_NAME) -> str:
     """`name` on one line, with its middle left out where it is long: both ends tell names apart."""
     name = " ".join(name.split())
-    if len(name) <= LONGEST_NAME:
+    if len(name) <= length:
         return name
-    tail = LONGEST_NAME // 2
-    return f"{name[: LONGEST_NAME - tail - 1]}…{name[-tail:]}"
+    tail = length // 2
+    return f"{name[: length - tail - 1]}…{name[len(name) - tail :]}"
 
 
 def points(ax: Any) -> Floats:
@@ -135,6 +189,10 @@ class Display:
     def _draw(self, ax: Any) -> None:
         raise NotImplementedError
 
+    def _size(self) -> tuple[float, float] | None:
+        """Width and height of a new figure in inches; None is the default of matplotlib."""
+        return None
+
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the display.
 
@@ -160,7 +218,7 @@ class Display:
                 f'{type(self).__name__}.plot needs matplotlib: pip install "skreg_mlp[plot]".'
             ) from error
         if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+            _, ax = plt.subplots(figsize=self._size(), layout="constrained")
         figure: Any = ax.figure
         self.ax_, self.figure_ = ax, figure
         self._draw(ax)

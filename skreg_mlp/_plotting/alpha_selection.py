@@ -14,9 +14,9 @@ from skreg_mlp._plotting._display import (
     GRAY,
     Display,
     alpha_axis,
-    check_offers,
     is_loss,
     mark_alphas,
+    network_of,
     scoring_name,
 )
 
@@ -25,12 +25,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.container import ErrorbarContainer
+    from sklearn.base import BaseEstimator
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.cross_validation import (
-        RegularizedMLPClassifierCV,
-        RegularizedMLPRegressorCV,
-    )
     from skreg_mlp._typing import Floats, Ints
 
 
@@ -87,7 +84,7 @@ class AlphaSelectionDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: RegularizedMLPClassifierCV | RegularizedMLPRegressorCV,
+        estimator: BaseEstimator,
         *,
         ax: Axes | None = None,
     ) -> Self:
@@ -96,6 +93,8 @@ class AlphaSelectionDisplay(Display):
         Parameters
         ----------
         estimator : RegularizedMLPClassifierCV or RegularizedMLPRegressorCV
+            Or a Pipeline with one as its last step, a search with one as its ``best_estimator_``,
+            or a TransformedTargetRegressor with one as its ``regressor_``.
         ax : matplotlib Axes, optional
 
         Returns
@@ -107,20 +106,20 @@ class AlphaSelectionDisplay(Display):
         NotFittedError
             The estimator is not fitted.
         TypeError
-            It is of another class.
+            There is no such estimator in it.
         """
-        check_offers(estimator, cls, ("cv_results_", "alpha_1se_"), CV_ESTIMATORS)
-        results, loss = estimator.cv_results_, is_loss(estimator.scoring)
+        network = network_of(estimator, cls, ("cv_results_", "alpha_1se_"), CV_ESTIMATORS)
+        results, loss = network.cv_results_, is_loss(network.scoring)
         scores = np.asarray(results["mean_test_score"])
         return cls(
-            alphas=np.asarray(estimator.alphas_),
+            alphas=np.asarray(network.alphas_),
             scores=-scores if loss else scores,
-            standard_errors=standard_errors(results, estimator.n_splits_),
-            n_nonzero=np.asarray(estimator.n_nonzero_path_),
-            score_name=f"Cross-validated {scoring_name(estimator.scoring)}",
-            alpha_min=estimator.alpha_min_,
-            alpha_1se=estimator.alpha_1se_,
-            alpha=estimator.alpha_,
+            standard_errors=standard_errors(results, network.n_splits_),
+            n_nonzero=np.asarray(network.n_nonzero_path_),
+            score_name=f"Cross-validated {scoring_name(network.scoring)}",
+            alpha_min=network.alpha_min_,
+            alpha_1se=network.alpha_1se_,
+            alpha=network.alpha_,
         ).plot(ax)
 
     def _draw(self, ax: Any) -> None:

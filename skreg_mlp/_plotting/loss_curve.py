@@ -14,8 +14,8 @@ from skreg_mlp._plotting._display import (
     GREEN,
     ORANGE,
     Display,
-    check_offers,
     is_loss,
+    network_of,
     scoring_name,
 )
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+    from sklearn.base import BaseEstimator
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.single import Single
     from skreg_mlp._typing import Floats, Numbers, Scorer
 
 
@@ -77,12 +77,14 @@ class LossCurveDisplay(Display):
     step_name: str = "Epoch"
 
     @classmethod
-    def from_estimator(cls, estimator: Single, *, ax: Axes | None = None) -> Self:
+    def from_estimator(cls, estimator: BaseEstimator, *, ax: Axes | None = None) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
         ----------
         estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+            Or a Pipeline with one as its last step, a search with one as its ``best_estimator_``,
+            or a TransformedTargetRegressor with one as its ``regressor_``.
         ax : matplotlib Axes, optional
 
         Returns
@@ -94,17 +96,17 @@ class LossCurveDisplay(Display):
         NotFittedError
             The estimator is not fitted.
         TypeError
-            It is of another class.
+            There is no such estimator in it.
         """
         attributes = ("loss_curve_", "objective_curve_", "solver_")
-        check_offers(estimator, cls, attributes, ESTIMATORS)
+        network = network_of(estimator, cls, attributes, ESTIMATORS)
         return cls(
-            loss_curve=estimator.loss_curve_,
-            objective_curve=estimator.objective_curve_,
+            loss_curve=network.loss_curve_,
+            objective_curve=network.objective_curve_,
             validation_scores=getattr(estimator, "validation_scores_", None),
-            scoring=estimator.scoring,
-            first=estimator.n_iter_ - len(estimator.loss_curve_) + 1,
-            step_name="Iteration" if estimator.solver_ == "lbfgs" else "Epoch",
+            scoring=network.scoring,
+            first=network.n_iter_ - len(network.loss_curve_) + 1,
+            step_name="Iteration" if network.solver_ == "lbfgs" else "Epoch",
         ).plot(ax)
 
     def _draw(self, ax: Any) -> None:

@@ -16,9 +16,10 @@ from skreg_mlp._plotting._display import (
     GRAY,
     Display,
     alpha_axis,
-    check_offers,
     feature_names_of,
     mark_alphas,
+    names_seen,
+    network_of,
     points,
     short,
     widest,
@@ -30,12 +31,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+    from sklearn.base import BaseEstimator
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.cross_validation import (
-        RegularizedMLPClassifierCV,
-        RegularizedMLPRegressorCV,
-    )
     from skreg_mlp._estimators.path import RegularizationPath
     from skreg_mlp._typing import Floats, Ints
 
@@ -46,9 +44,10 @@ LABEL_SIZE, LINE_HEIGHT, MOST_LABELS = 8, 11, 10  # of the names of features alo
 class RegularizationPathDisplay(Display):
     """Weights along a path of alphas, with the number of selected features along the top.
 
-    For a linear model with one output, one line per coefficient. Otherwise one line per feature:
-    the Euclidean norm of its outgoing weights, zero where the feature has no path to an output. The
-    ten features that are largest on average over the path have a color and a name.
+    For a linear model with one output, one line per coefficient. Otherwise, and with an encoder,
+    one line per feature: the Euclidean norm of its outgoing weights, zero where the feature has no
+    path to an output. The weights of a feature are those of all columns that the encoder makes of
+    it. The ten features that are largest on average over the path have a color and a name.
 
     Parameters
     ----------
@@ -124,13 +123,16 @@ class RegularizationPathDisplay(Display):
         ValueError
             Not one of `feature_names` for each feature.
         """
-        first = [dense(coefs[0]) for coefs in path.coefs]
+        first, features = [dense(coefs[0]) for coefs in path.coefs], _features_of(path)
         names = path.feature_names if feature_names is None else feature_names
-        if len(path.coefs[0]) == 1 and first[0].shape[1] == 1:
+        if len(path.coefs[0]) == 1 and first[0].shape[1] == 1 and features is None:
             weight_name, weights = "Coefficient", np.array([W[:, 0] for W in first])
         else:
             weight_name = "Norm of outgoing weights"
             norms = np.array([np.linalg.norm(W, axis=1) for W in first])
+            if features is not None:  # several inputs of the network are one column of X
+                of_inputs, norms = norms, np.zeros(path.selected_features.shape)
+                np.hypot.at(norms.T, features, of_inputs.T)
             weights = np.where(path.selected_features, norms, 0)
         return cls(
             alphas=np.asarray(path.alphas),
@@ -144,7 +146,7 @@ class RegularizationPathDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: RegularizedMLPClassifierCV | RegularizedMLPRegressorCV,
+        estimator: BaseEstimator,
         *,
         feature_names: Iterable[str] | None = None,
         ax: Axes | None = None,
@@ -154,8 +156,11 @@ class RegularizationPathDisplay(Display):
         Parameters
         ----------
         estimator : RegularizedMLPClassifierCV or RegularizedMLPRegressorCV
+            Or a Pipeline with one as its last step, a search with one as its ``best_estimator_``,
+            or a TransformedTargetRegressor with one as its ``regressor_``.
         feature_names : sequence of str, optional
-            By default ``feature_names_in_``, else "x0", "x1" and so on.
+            By default ``feature_names_in_``, else those that the steps of a Pipeline before the
+            estimator make, else "x0", "x1" and so on.
         ax : matplotlib Axes, optional
 
         Returns
@@ -167,14 +172,14 @@ class RegularizationPathDisplay(Display):
         NotFittedError
             The estimator is not fitted.
         TypeError
-            It is of another class.
+            There is no such estimator in it.
         ValueError
             Not one of `feature_names` for each feature.
         """
-        check_offers(estimator, cls, ("path_", "alpha_"), CV_ESTIMATORS)
-        path = estimator.path_
-        names = feature_names_of(feature_names, estimator, path.coefs[0][0].shape[0])
-        return cls.from_path(path, feature_names=names, alpha=estimator.alpha_, ax=ax)
+        network = network_of(estimator, cls, ("path_", "alpha_"), CV_ESTIMATORS)
+        path, seen = network.path_, names_seen(estimator)
+        names = feature_names_of(feature_names, network, path.selected_features.shape[1], seen)
+        return cls.from_path(path, feature_names=names, alpha=network.alpha_, ax=ax)
 
     def _draw(self, ax: Any) -> None:
         self.lines_: list[Line2D] = ax.plot(self.alphas, self.weights, color=GRAY, linewidth=0.7)
@@ -199,6 +204,12 @@ class RegularizationPathDisplay(Display):
         size = np.abs(self.weights).mean(axis=0)
         largest = np.argsort(-size, kind="stable")[:n_features]
         return largest[size[largest] > 0]
+
+
+def _features_of(path: RegularizationPath[Any]) -> Ints | None:
+    """The column of X of each input of the networks, where an encoder made the inputs."""
+    template = getattr(path, "_template", None)
+    return None if template is None else template._features()
 
 
 def _label_starts(

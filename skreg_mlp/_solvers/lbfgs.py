@@ -18,7 +18,7 @@ least-norm subgradient says which zeros must come back.
 import numpy as np
 from scipy import optimize
 
-from skreg_mlp._solvers.result import NonFiniteError, Result
+from skreg_mlp._solvers.result import History, NonFiniteError, Result
 
 MAX_LINE_SEARCH = 50
 PAIRS = 30  # kept by L-BFGS: more cost more an iteration than they save
@@ -390,14 +390,33 @@ class _Rounds:
         )
         self.step /= 2
 
-    def polish(self, movable):
+    def polish(self, movable, max_iter=POLISH_ITER):
         """Minimize over the support, where the objective is smooth."""
         objective, theta = self.objective, self.objective.theta
-        max_iter = np.inf if self.free.all() else POLISH_ITER
+        max_iter = np.inf if self.free.all() else max_iter
         concave = self.problem.penalties.concave
         kind, smooth = (Renewed, self.problem) if concave else (Restricted, self.terms)
         support = (self.free | (theta != 0)) & movable
         objective.minimize(kind(smooth, theta, support), 0.5 * self.tol, max_iter)
+
+
+def polish(problem, theta, *, max_iter):
+    """Some iterations on the support of `theta`, in place: weights reach zero, but none leaves it.
+
+    What a proximal step zeros is zero, and the rest goes on without it.
+    """
+    objective = Objective(problem, History(), theta, max_iter, np.inf)
+    rounds, left = _Rounds(objective, 0.0), len(theta) + 1
+    try:
+        while (now := np.count_nonzero(objective.theta)) < left:
+            left = now
+            rounds.polish(rounds.movable, max_iter)
+            at = objective.theta
+            gradient = objective.loss_and_gradient(at)[1]
+            objective.theta = _proximal_step(objective, at, gradient, 1.0, lambda moved: moved == 0)
+    except _Stop:
+        pass
+    theta[...] = objective.theta
 
 
 def minimize(problem, theta, history, *, tol, max_iter, max_fun):

@@ -26,15 +26,27 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Floats, Ints, Numbers
     from skreg_mlp.penalties import Penalty
 
+LOWEST_SHARE = 1e-6  # of the top of a grid: it is not extended below
+N_BELOW = 6  # alphas of an extension, over a decade
 KEPT_TOL = 1e-9  # of the null model with unpenalized inputs
 ROUNDING = 1e3  # units in the last place: a gradient that small, for its terms, is none
 
 
 class Grid(NamedTuple):
-    """Increasing alphas of a path, `n_planned` of them and a continuation, should it be needed."""
+    """Increasing alphas of a path, `n_planned` of them and a continuation, should it be needed.
+
+    ``extensible`` says that they were found, and that there may be more of them below.
+    """
 
     alphas: Floats
     n_planned: int
+    extensible: bool = False
+
+    def below(self, lowest: float) -> Grid | None:
+        """Falling alphas below `lowest`, a tenth of it at the end; None where it is low enough."""
+        if not self.extensible or lowest <= LOWEST_SHARE * self.alphas[self.n_planned - 1]:
+            return None
+        return self._replace(alphas=lowest * np.geomspace(1, 0.1, N_BELOW + 1)[1:])
 
 
 def least_alpha(penalty_at: Callable[[float], Penalty], gradient: Floats) -> float:
@@ -212,6 +224,7 @@ def alpha_grid(settings: Settings, problem: Problem, alphas: int | Numbers, eps:
     bottom, top = grid_ends(settings, problem)
     grid = np.geomspace(eps * bottom, top, n_alphas) if n_alphas > 1 else np.array([top])
     if not settings.sparse:
-        return Grid(grid, n_alphas)
+        return Grid(grid, n_alphas, n_alphas > 1)
     ratio = (eps * bottom / top) ** (1 / max(n_alphas - 1, 1))
-    return Grid(np.concatenate([grid, top / ratio ** np.arange(1, n_alphas + 1)]), n_alphas)
+    continued = np.concatenate([grid, top / ratio ** np.arange(1, n_alphas + 1)])
+    return Grid(continued, n_alphas, n_alphas > 1)

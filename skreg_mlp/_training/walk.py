@@ -14,6 +14,8 @@ from skreg_mlp._training.fit import initial_theta, new_trainer
 from skreg_mlp._training.settings import scaled
 
 MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
+POLISH_ITER = 10  # of L-BFGS at each alpha, once little of the network is left
+POLISH_SHARE = 0.3  # of its parameters: what little means
 MAX_BATCH = 200  # rows a step along a path, of which many steps are small ones
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
 LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
@@ -52,7 +54,11 @@ class Walk:
         # at the alpha of the estimator, which may be 0, there may be no penalty to ask
         problem.penalize(settings.penalties(problem.network.shapes, settings.ratios.tolist()))
         self.solver_name = settings.solver_name(problem)
-        self.done = False
+        self.done = self.resumed = False
+
+    def go_on(self, theta):
+        """Start from `theta`, the end of another walk, which needs no longer first training."""
+        self.theta, self.resumed = theta.copy(), True
 
     @property
     def is_empty(self):
@@ -96,7 +102,8 @@ class Walk:
         name = self.solver_name
         if name == "lbfgs":
             return _Deterministic(self.settings, self.problem, self.theta)
-        plan = _Plan(self.settings, self.problem.n_rows, n_alphas, self.rng, settle)
+        share = 0 if self.resumed else DENSE_SHARE
+        plan = _Plan(self.settings, self.problem.n_rows, n_alphas, self.rng, settle, share)
         return _Stochastic(self.settings, self.problem, self.theta, name, plan)
 
     def _advance(self, solver, certify):
@@ -191,9 +198,9 @@ class _Deterministic(_Steps):
 class _Plan:
     """The epochs of a path of `n_alphas`, more of them at the first alpha."""
 
-    def __init__(self, settings, n_rows, n_alphas, rng, settle):
+    def __init__(self, settings, n_rows, n_alphas, rng, settle, dense_share):
         in_all = n_epochs(settings, n_rows)
-        first, others = in_all * (DENSE_SHARE + 1 / n_alphas), in_all / n_alphas
+        first, others = in_all * (dense_share + 1 / n_alphas), in_all / n_alphas
         self.epochs = chain([ceil(first)], repeat(ceil(others)))
         self.shrink_every = ceil(SHRINK_STEPS / n_batches(settings, n_rows))
         self.rng, self.settle = rng if settings.shuffle else None, settle
@@ -204,6 +211,7 @@ class _Stochastic(_Steps):
 
     def __init__(self, settings, problem, theta, name, plan):
         self._name, self._plan = name, plan
+        self._size = len(theta)
         super().__init__(settings, problem, theta)
 
     def restart(self, problem, theta):
@@ -233,9 +241,22 @@ class _Stochastic(_Steps):
                 self.shrink(penalties)
             if not np.isfinite(self._trainer.epoch(decaying, epoch, plan.rng)):
                 raise NonFiniteError(epoch + 1)
+        self._polish()
         if plan.settle and self.problem.penalties.sparse:
             self._trainer.settle(rate)
         self.trained = True
+
+    def _polish(self):
+        """Bring what is left of a sparse network nearer to its minimum.
+
+        Batches leave noise in the weights, which decides at random what dies next. A few steps on
+        all rows take most of it away. They are cheap once the network is small, and a dense one is
+        not worth them: it is far from a minimum, and close to it would not predict better.
+        """
+        penalties, is_small = self.problem.penalties, len(self.where) <= POLISH_SHARE * self._size
+        if is_small and penalties.sparse and penalties.offer_terms:
+            lbfgs.polish(self.problem, self.theta, max_iter=POLISH_ITER)
+            self.problem.compact(self.theta)
 
 
 def final_settings(settings, n_rows, share):

@@ -1,0 +1,209 @@
+"""Effects of columns on the predictions of a fitted estimator, as numbers.
+
+A value is put into a column by taking it from a row that has it: so it keeps the type of the
+column, whether X is an array or a frame of pandas or polars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import is_classifier
+from sklearn.utils import check_array
+
+from skreg_mlp._objective.losses import quantile_of_sorted
+from skreg_mlp._validation import check_weights
+from skreg_mlp.encoding._table import is_frame, read_table, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from skreg_mlp._typing import Array, Floats, Ints
+
+Predict = Any  # a function of X: the predictions that are averaged, one for each row
+
+TAILS = 0.01  # share of the values beyond each end of a grid
+N_BINS = 12  # of a histogram
+GOLDEN = (np.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values of one column at which its effect is computed.
+
+    Parameters
+    ----------
+    name : str
+    values : ndarray of shape (n_values,)
+        Increasing numbers, or levels. Missing is not among them, and comes after the last one.
+    numeric : bool
+    shares : ndarray of shape (n_values,) or (n_bins,)
+        Share of the rows at each value or, where there are `edges`, in each bin.
+    edges : ndarray of shape (n_bins + 1,) or None
+        Of the bins of a histogram; None where the values are all that there are.
+    missing : float
+        Share of the rows where the value is missing, 0 if it never is.
+    """
+
+    name: str
+    values: Array
+    numeric: bool
+    shares: Floats
+    edges: Floats | None = None
+    missing: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.values) + bool(self.missing)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Average prediction at each value of a column, or at each pair of values of two columns.
+
+    Parameters
+    ----------
+    grids : tuple of one or two Grid
+    average : ndarray of shape (len(grid),) or (len(first grid), len(second grid))
+    """
+
+    grids: tuple[Grid, ...]
+    average: Floats
+
+    @property
+    def spread(self) -> float:
+        """Difference of the largest and the smallest average."""
+        return float(np.ptp(self.average))
+
+
+# --------------------------------------------------------------------------------------------
+# Tables
+# --------------------------------------------------------------------------------------------
+def as_table(X: Any) -> Any:
+    """A frame, an array or a CSR matrix of two dimensions."""
+    if is_frame(X):
+        return X
+    return check_array(X, dtype=None, ensure_all_finite=False, accept_sparse="csr")
+
+
+def spread_rows(n_rows: int, n_kept: int) -> Ints:
+    """`n_kept` of the rows, or all if there are no more.
+
+    It is one row from each of `n_kept` stretches of about equal length. Where in its stretch
+    follows multiples of the golden ratio, which no period in the order of the rows can match.
+    """
+    if n_rows <= n_kept:
+        return np.arange(n_rows)
+    starts = np.arange(n_kept + 1) * n_rows // n_kept
+    place = np.arange(n_kept) * GOLDEN % 1
+    return starts[:-1] + (place * np.diff(starts)).astype(int)
+
+
+def with_value(X: Any, whole: Any, column: int, row: int) -> Any:
+    """A copy of X whose `column` holds in all rows what it holds in one `row` of the `whole`."""
+    rows = np.full(X.shape[0], row)
+    if hasattr(X, "iloc"):
+        copy = X.copy(deep=False)
+        copy.isetitem(column, whole.iloc[:, column].array.take(rows))
+        return copy
+    if is_frame(X):
+        return X.with_columns(whole[:, column][rows])
+    copy = X.tolil() if sparse.issparse(X) else X.copy()
+    copy[:, column] = whole[row, column]
+    return copy.tocsr() if sparse.issparse(X) else copy
+
+
+def column_of(X: Any, column: int) -> Any:
+    """A table of one column, dense."""
+    one = X.iloc[:, [column]] if hasattr(X, "iloc") else X[:, [column]]
+    return one.toarray() if sparse.issparse(one) else one
+
+
+# --------------------------------------------------------------------------------------------
+# Grids
+# --------------------------------------------------------------------------------------------
+def grid_of(
+    X: Any, column: int, name: str, n_grid: int, weight: Floats | None
+) -> tuple[Grid, list[int]]:
+    """The grid of a column, and a row of X for each of its values (missing comes last)."""
+    table = read_table(column_of(X, column), [name])
+    values, levels = table.X[:, 0].astype(np.float64), table.levels[0]
+    weight = np.full(len(values), 1 / len(values)) if weight is None else weight / weight.sum()
+    absent = np.isnan(values)
+    rows = np.flatnonzero(~absent)
+    rows = rows[np.argsort(values[rows], kind="stable")]
+    shares, edges = weight[rows], None
+    chosen, first = np.unique(values[rows], return_index=True)
+    shares = np.add.reduceat(shares, first) if len(first) else shares
+    if levels is not None:
+        largest = np.sort(np.argsort(-shares, kind="stable")[:n_grid])
+        chosen, first, shares = chosen[largest], first[largest], shares[largest]
+    elif len(chosen) > n_grid:
+        asked = np.linspace(TAILS, 1 - TAILS, n_grid)
+        chosen = np.unique(quantile_of_sorted(values[rows], asked, weight[rows]))
+        first = np.searchsorted(values[rows], chosen)
+        inside = np.clip(values[rows], chosen[0], chosen[-1])
+        shares, edges = np.histogram(inside, N_BINS, weights=weight[rows])
+    shown: Any = chosen
+    if levels is not None:
+        shown = np.array([levels[int(code)] for code in chosen], dtype=object)
+    missing = float(weight[absent].sum())
+    at = [*rows[first].tolist(), *np.flatnonzero(absent)[:1].tolist()]
+    return Grid(name, shown, levels is None, shares, edges, missing), at
+
+
+# --------------------------------------------------------------------------------------------
+# Effects
+# --------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Averages:
+    """Averages of predictions over rows of X, some of whose columns are given one value.
+
+    Grids come from all rows of `X`, averages from the `rows` of it.
+    """
+
+    predict: Predict
+    X: Any
+    weight: Floats | None
+    names: Sequence[str]
+    rows: Ints
+
+    def of_rows(self, X: Any) -> float:
+        weight = None if self.weight is None else self.weight[self.rows]
+        return float(np.average(self.predict(X), weights=weight))
+
+    def as_given(self) -> float:
+        """The average with X as it is."""
+        return self.of_rows(rows_of(self.X, self.rows))
+
+    def effect(self, columns: tuple[int, ...], n_grid: int) -> Effect:
+        """The effect of one column, or the joint effect of two; levels in the order of effects."""
+        found = [grid_of(self.X, j, self.names[j], n_grid, self.weight) for j in columns]
+        grids, places = [grid for grid, _ in found], [rows for _, rows in found]
+        average = np.empty([len(rows) for rows in places])
+        part = rows_of(self.X, self.rows)
+        for index in np.ndindex(average.shape):
+            if index[-1] == 0 and len(columns) == 2:  # the first column keeps its value
+                outer = with_value(part, self.X, columns[0], places[0][index[0]])
+            table = outer if len(columns) == 2 else part
+            row = places[-1][index[-1]]
+            average[index] = self.of_rows(with_value(table, self.X, columns[-1], row))
+        return _sorted_levels(grids, average)
+
+
+def _sorted_levels(grids: list[Grid], average: Floats) -> Effect:
+    """The effect with the levels of its columns from the lowest average to the highest."""
+    sorted_grids = []
+    for axis, grid in enumerate(grids):
+        if not grid.numeric:
+            means = average.mean(axis=1 - axis) if average.ndim == 2 else average
+            order = np.argsort(means[: len(grid.values)], kind="stable")
+            last = np.arange(len(order), len(grid))
+            average = np.take(average, [*order, *last], axis=axis)
+            grid = Grid(grid.name, grid.values[order], False, grid.shares[order], None, grid.missing)
+        sorted_grids.append(grid)
+    return Effect(tuple(sorted_grids), average)
