@@ -189,6 +189,9 @@ class ByHand:
     def __init__(self, model, X, y, weight, *, relaxed=False):
         self.model, self.params, self.relaxed = model, model.get_params(), relaxed
         self.dtype = model.coefs_[0].dtype
+        self.features = None
+        if model.encoder_ is not None:  # encoded values are rounded to float32
+            self.dtype, self.features = np.dtype(np.float32), model.encoder_.groups_
         self.X = X.astype(self.dtype).astype(np.float64)
         weight = np.ones(len(X)) if weight is None else weight.astype(self.dtype).astype(float)
         self.loss, self.y, self.weight = self._task(y, weight)
@@ -232,8 +235,10 @@ class ByHand:
         params, W = self.params, self.theta[layer][self.rows(layer)]
         penalty, constants = params["penalty"], {"l1_ratio": params["l1_ratio"]}
         factor, ridge, groups = np.ones(len(W)), np.zeros(len(W)), np.arange(len(W))
+        if layer == 0 and self.features is not None:
+            groups = self.features[self.rows(0)]
         if layer == 0 and params["penalty_factor"] is not None:
-            factor = np.asarray(params["penalty_factor"])[self.rows(0)]
+            factor = self.of_inputs(params["penalty_factor"])[self.rows(0)]
             if len(self.model.coefs_) > 1:
                 ridge = alpha * (factor == 0)
         if penalty is None or alpha == 0:
@@ -248,7 +253,7 @@ class ByHand:
             constants.update(vars(penalty))
             given = getattr(penalty, "groups", None)
         if layer == 0 and given is not None:
-            groups = np.asarray(given)[self.rows(0)]
+            groups = self.of_inputs(given)[self.rows(0)]
         return LayerPenalty(name, constants, alpha * factor, groups, ridge)
 
     def rows(self, layer):
@@ -256,7 +261,11 @@ class ByHand:
         factor = self.params["penalty_factor"]
         if layer or factor is None:
             return slice(None)
-        return np.isfinite(factor)
+        return np.isfinite(self.of_inputs(factor))
+
+    def of_inputs(self, values):
+        """Values of the columns of X, one for each input of the network."""
+        return np.asarray(values) if self.features is None else np.asarray(values)[self.features]
 
     # -- the objective --------------------------------------------------------------------------
     @np.errstate(all="ignore")  # what is not finite is compared as such

@@ -20,6 +20,7 @@ from skreg_mlp import (
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     StabilitySelection,
+    TableEncoder,
 )
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp.penalties import (
@@ -224,7 +225,8 @@ class Table(Short):
         elif self.k == 1 and self.task == "regression":
             y = y[:, 0]
         X, y, weight = self._broken(X, y, weight)
-        return laid_out(X, self.layout), laid_out(y, self.y_layout), weight
+        X = mixed(X) if self.columns == "mixed" else laid_out(X, self.layout)
+        return X, laid_out(y, self.y_layout), weight
 
     def _broken(self, X, y, weight):
         if self.broken == "nan in X":
@@ -254,6 +256,17 @@ class Table(Short):
             "object": np.array(["a", "bcd", "e"], dtype=object)[:n_classes],
         }
         return labels[self.labels]
+
+
+def mixed(values):
+    """The first column as strings, the last with missing values, where there are several."""
+    frame = pandas.DataFrame(values, columns=[f"column {j}" for j in range(values.shape[1])])
+    codes = np.clip(np.nan_to_num(values[:, 0] / (np.nanstd(values[:, 0]) or 1)), -1, 1)
+    words = pandas.Series(codes.round().astype(int)).map({-1: "low", 0: "middle", 1: "high"})
+    frame = frame.assign(**{"column 0": words.to_numpy(object)})
+    if values.shape[1] > 1:
+        frame.iloc[::5, -1] = np.nan
+    return frame
 
 
 def laid_out(values, layout):
@@ -323,7 +336,14 @@ class Case(Short):
             pairs = {(g, f) for g, f in zip(groups, factor) if f < np.inf}
             if len(pairs) > len({g for g, _ in pairs}):
                 return "one group has several factors"
-        return self.table.broken
+        if self.table.broken == "nan in X" and self.params.get("encoder") is not None:
+            return ""  # it is a missing value
+        return self.table.broken or (self.table.columns == "mixed" and not self.encoded and "words")
+
+    @property
+    def encoded(self):
+        """Whether there is an encoder inside."""
+        return self.params.get("encoder") is not None
 
     def estimator(self):
         """A new one."""
@@ -476,7 +496,10 @@ def parameters(draw, entry, task, loss, d):
         shuffle=st.booleans(),
         random_state=st.integers(0, 9),
         verbose=one_of(0, 1, 2),
+        encoder=mostly(None, "table", TableEncoder(n_bins=2), TableEncoder(n_bins=0)),
     )
+    if entry == "cv":
+        optional["encoder"] = mostly(None, "table", "auto", TableEncoder(n_bins=3))
     if task == "regression":
         optional.update(
             quantile=one_of(0.5, 0.1, 0.9),
@@ -532,6 +555,8 @@ def cases(draw, entry):
     table = draw(tables(task, loss))
     params = draw(parameters(entry, task, loss, table.d))
     chosen = draw(options(entry, table.d))
+    if params.get("encoder") is not None and draw(st.booleans()):
+        table = replace(table, columns="mixed")
     if chosen.pop("first_constant", False):
         table = replace(table, constant_rows=table.n // chosen.get("calls", 1))
     power, onnx = draw(one_of(1, -27, 27, -3)), draw(st.sampled_from([False] * 15 + [True]))

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from skreg_mlp._typing import Array, Floats, Ints
 
-Predict = Any  # a function of X: the predictions that are averaged, one for each row
-
 TAILS = 0.01  # share of the values beyond each end of a grid
 N_BINS = 12  # of a histogram
 GOLDEN = (np.sqrt(5) - 1) / 2
@@ -143,17 +141,24 @@ def grid_of(
         largest = np.sort(np.argsort(-shares, kind="stable")[:n_grid])
         chosen, first, shares = chosen[largest], first[largest], shares[largest]
     elif len(chosen) > n_grid:
-        asked = np.linspace(TAILS, 1 - TAILS, n_grid)
-        chosen = np.unique(quantile_of_sorted(values[rows], asked, weight[rows]))
+        chosen = _quantiles(values[rows], chosen, weight[rows], n_grid)
         first = np.searchsorted(values[rows], chosen)
-        inside = np.clip(values[rows], chosen[0], chosen[-1])
-        shares, edges = np.histogram(inside, N_BINS, weights=weight[rows])
+        ends = chosen[0], chosen[-1]
+        shares, edges = np.histogram(values[rows], N_BINS, ends, weights=weight[rows])
     shown: Any = chosen
     if levels is not None:
         shown = np.array([levels[int(code)] for code in chosen], dtype=object)
     missing = float(weight[absent].sum())
     at = [*rows[first].tolist(), *np.flatnonzero(absent)[:1].tolist()]
     return Grid(name, shown, levels is None, shares, edges, missing), at
+
+
+def _quantiles(x: Floats, different: Floats, weight: Floats, n_grid: int) -> Floats:
+    """Quantiles of sorted `x`; where many are equal, some of the `different` values as well."""
+    asked = np.linspace(TAILS, 1 - TAILS, n_grid)
+    chosen = np.unique(quantile_of_sorted(x, asked, weight))
+    asked = np.linspace(TAILS, 1 - TAILS, n_grid - len(chosen))
+    return np.union1d(chosen, quantile_of_sorted(different, asked))
 
 
 # --------------------------------------------------------------------------------------------
@@ -166,7 +171,7 @@ class Averages:
     Grids come from all rows of `X`, averages from the `rows` of it.
     """
 
-    predict: Predict
+    predict: Callable[[Any], Floats]
     X: Any
     weight: Floats | None
     names: Sequence[str]

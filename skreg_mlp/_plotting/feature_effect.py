@@ -1,0 +1,296 @@
+"""What a fitted network makes of each column: partial dependence, with the distribution below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from skreg_mlp._plotting._display import (
+    BLACK,
+    ESTIMATORS,
+    GRAY,
+    Display,
+    network_of,
+    points,
+    sees_all_columns,
+    short,
+)
+from skreg_mlp._plotting._effects import (
+    Averages,
+    as_table,
+    rows_of,
+    spread_rows,
+)
+from skreg_mlp._plotting._panels import (
+    draw_effect,
+    draw_map,
+    label_x,
+    label_y,
+    limits_of,
+    set_shared_limits,
+)
+from skreg_mlp._validation import check_values, check_weights
+from skreg_mlp.encoding._table import is_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+    from typing_extensions import Self
+
+    from skreg_mlp._plotting._effects import Effect
+    from skreg_mlp._typing import Array, Floats, Rows
+
+    Features = Sequence[str | int | tuple[str | int, str | int]] | str | int
+
+MOST_SHOWN = 12  # columns by default
+PAIR_GRID = 16  # largest number of values of a column of a pair
+RANK_GRID, RANK_ROWS = 5, 200  # to find the columns with the largest effects behind other steps
+WIDE, HIGH = 2.2, 1.9  # of a panel in a new figure, in inches
+FACTOR = 1.5  # by which a map is larger
+MARGINS = np.array([45, 25])  # points beside and below all panels: labels and legend
+BETWEEN = np.array([14, 26])  # points between panels
+CHARACTERS_OF_LABEL = 40
+NOT_SET = dict(left=False, bottom=False, labelleft=False, labelbottom=False)
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class FeatureEffectDisplay(Display):
+    """Effect of each column of X on the prediction, with the distribution of the column below it.
+
+    The effect of a value is the average prediction over the rows of X with this value in the
+    column: the partial dependence. Numbers are drawn as a curve, levels as stems in the order of
+    their effects, a missing value as a diamond; blue is above the mean prediction, vermilion below.
+    All panels share one vertical axis, so that steep curves are strong effects. The joint effect of
+    two columns is a map. Gray bars show how many rows there are: averages over few rows, or over
+    combinations of values that do not occur, say little.
+
+    Parameters
+    ----------
+    effects : list of Effect
+        One for each panel. An Effect has ``average``, an array of the average predictions at the
+        values of one column, or at the pairs of values of two; and ``grids``, one or two tuples of
+        these values. A grid has a ``name``, ``values`` (numbers or levels), ``numeric``, and
+        ``shares``, the share of the rows at each value or, if there are ``edges``, in each bin of a
+        histogram; ``missing`` is the share of the rows without a value, whose average comes last.
+
+    mean : float
+        Average prediction with X as it is.
+
+    prediction_name : str
+        Label of the vertical axis.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+        The axes hold the panels, and the label and the legend that these share.
+    axes_ : list of matplotlib Axes
+        The panels, in the order of `effects`.
+
+    See Also
+    --------
+    NetworkDisplay : Draw the weights.
+    sklearn.inspection.partial_dependence : The same averages of numbers, for any estimator.
+
+    Notes
+    -----
+    An effect is what the network computes, not what would happen if someone changed the column.
+    Where columns depend on each other, predictions at values that do not occur together are
+    averaged as well. Opposite effects in different rows cancel: a column that matters only
+    together with another may look flat, and shows in the map of both.
+
+    References
+    ----------
+    Friedman (2001), Greedy function approximation: a gradient boosting machine, section 8.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg_mlp import FeatureEffectDisplay, RegularizedMLPRegressor
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 3))
+    >>> model = RegularizedMLPRegressor((), encoder="table", penalty="group_l1", alpha=0.05)
+    >>> model = model.fit(X, np.abs(X[:, 1]))
+    >>> display = FeatureEffectDisplay.from_estimator(model, X)
+    >>> [effect.grids[0].name for effect in display.effects]
+    ['x1']
+    """
+
+    effects: Sequence[Effect]
+    mean: float
+    prediction_name: str = "Prediction"
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows,
+        *,
+        features: Features | None = None,
+        target: object = None,
+        n_grid: int = 32,
+        max_rows: int = 1000,
+        sample_weight: ArrayLike | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Compute and draw the effects of columns on the predictions of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+            Or a CV estimator, or a Pipeline, a search or a TransformedTargetRegressor with one of
+            these inside.
+        X : array-like, CSR matrix or data frame of shape (n_samples, n_features)
+            What `estimator` takes, such as its training data. Effects are of these columns.
+        features : list of str, int or pair of them, optional
+            Names or indices of columns; of a pair the joint effect is drawn. By default the
+            selected columns of largest importance, 12 at most, or, if a Pipeline has steps before
+            the network, the columns of largest effect (highest minus lowest average), among which
+            columns without effect and columns of dates do not count.
+        target : object, optional
+            The class whose probability is drawn, or the index of an output of a regressor. By
+            default the second of two classes, or the only output; needed if there are more.
+        n_grid : int, default=32
+            Largest number of values of a column, at least 2. All of its values if there are no
+            more; otherwise quantiles of numbers, from 1 to 99 %, or the most frequent levels. A
+            pair takes at most 16 of each.
+        max_rows : int, default=1000
+            Largest number of rows over which predictions are averaged. Of more rows, one is taken
+            from each of `max_rows` stretches of equal length, at places that follow multiples of
+            the golden ratio, so that the choice is always the same. Grids and distributions come
+            from all rows.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows in averages, quantiles and shares.
+        ax : matplotlib Axes, optional
+            Divided into panels. By default those of a new figure, larger for more panels.
+
+        Returns
+        -------
+        FeatureEffectDisplay
+
+        Raises
+        ------
+        NotFittedError
+            The estimator is not fitted.
+        TypeError
+            There is no network in it.
+        ValueError
+            A feature, the target, X or a number is not what was expected.
+        """
+        network = network_of(estimator, cls, ("coefs_", "feature_importances_"), ESTIMATORS)
+        _check_counts(n_grid=(n_grid, 2), max_rows=(max_rows, 1))
+        table, weight = _weighted_rows(as_table(X), sample_weight)
+        rows = spread_rows(table.shape[0], max_rows)
+        predict, name = _response(estimator, rows_of(table, rows), target)
+        averages = Averages(predict, table, weight, _names(table, estimator), rows)
+        if features is not None:
+            columns = _asked(features, averages.names)
+        elif sees_all_columns(estimator):
+            importance = network.feature_importances_
+            order = np.argsort(-importance, kind="stable")[:MOST_SHOWN]
+            columns = [(int(j),) for j in order if importance[j] > 0]
+        else:
+            columns = _of_largest_effect(averages, n_grid)
+        effects = [
+            averages.effect(of_panel, n_grid if len(of_panel) == 1 else min(n_grid, PAIR_GRID))
+            for of_panel in columns
+        ]
+        return cls(effects=effects, mean=averages.as_given(), prediction_name=name).plot(ax)
+
+    def _size(self) -> tuple[float, float] | None:
+        n = len(self.effects)
+        if n < 2:
+            return None
+        n_columns = next(k for k in (n if n < 4 else 2, 3, 4, 6) if n <= k * k or k == 6)
+        factor = FACTOR if any(len(effect.grids) == 2 for effect in self.effects) else 1
+        return 0.7 + factor * WIDE * n_columns, 0.5 + factor * HIGH * -(-n // n_columns)
+
+    def _draw(self, ax: Any) -> None:
+        ax.set(frame_on=False, xticks=[], yticks=[])
+        self.axes_: list[Axes] = []
+        if not self.effects:
+            remark = "no column has an effect:\npredictions are constant"
+            ax.text(0.5, 0.5, remark, transform=ax.transAxes, ha="center", va="center")
+            return
+        room = points(ax) - MARGINS
+        n_columns, size = _arranged(len(self.effects), room)
+        font = float(np.clip(min(size / (12, 9)), 4, 8))
+        ...
+
+
+# --------------------------------------------------------------------------------------------
+# What was asked for
+# --------------------------------------------------------------------------------------------
+def _check_counts(**counts: tuple[Any, int]) -> None:
+    for name, (value, least) in counts.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}; got {value!r}.")
+
+
+def _weighted_rows(X: Any, sample_weight: ArrayLike | None) -> tuple[Any, Floats | None]:
+    """The rows of X with a weight, and their weights."""
+    weight = check_weights(sample_weight, X.shape[0], np.float64)
+    if weight is None or weight.all():
+        return X, weight
+    rows = np.flatnonzero(weight)
+    return rows_of(X, rows), weight[rows]
+
+
+def _names(X: Any, estimator: Any) -> list[str]:
+    """Names of the columns of X: its own, or those that the estimator was fitted with."""
+    known = X.columns if is_frame(X) else getattr(estimator, "feature_names_in_", ())
+    if len(known) != X.shape[1]:
+        return [f"x{j}" for j in range(X.shape[1])]
+    return [str(name) for name in known]
+
+
+def _asked(features: Any, names: list[str]) -> list[tuple[int, ...]]:
+    """Indices of the columns of each panel."""
+    features = [features] if isinstance(features, (str, Integral)) else list(features)
+    panels = []
+    for feature in features:
+        asked = feature if isinstance(feature, (tuple, list)) else (feature,)
+        columns = tuple(_index(name, names) for name in asked)
+        if len(columns) not in (1, 2) or len({*columns}) < len(columns):
+            raise ValueError(
+                f"features has {feature!r}: give a column, or a pair of two different columns."
+            )
+        panels.append(columns)
+    if not panels:
+        raise ValueError("features is empty: give at least one column, or None for a choice.")
+    return panels
+
+
+def _index(feature: Any, names: list[str]) -> int:
+    is_index = isinstance(feature, Integral) and not isinstance(feature, bool)
+    if is_index and 0 <= feature < len(names):
+        return int(feature)
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    raise ValueError(
+        f"features has {feature!r}, which is no column of X: give an index from 0 to "
+        f"{len(names) - 1}, or one of the names {_listed(names)}."
+    )
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """At most ten values, in words for an error."""
+    shown = ", ".join(repr(value) for value in values[:10])
+    return f"{shown}, ..." if len(values) > 10 else shown
+
+
+def _response(estimator: Any, X: Any, target: Any) -> tuple[Callable[[Any], Floats], str]:
+    """The function of X whose average is drawn, and its name."""
+    classify = is_classifier(estimator)
+    function = estimator.predict_proba if classify else estimator.predict
+    predictions = function(X)
+    n_outputs = 1 if predictions.ndim == 1 else predictions.shape[1]
+    choices = np.asarray(estimator.classes_).tolist() if classify else list(range(n_outputs))
+    if target is None and n_outputs > 1 + classify:
+        ...
