@@ -8,6 +8,7 @@ from skreg_mlp._estimators.path import RegularizationPath, alpha_max, regulariza
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._plotting import (
     AlphaSelectionDisplay,
+    FeatureEffectDisplay,
     LossCurveDisplay,
     NetworkDisplay,
     RegularizationPathDisplay,
@@ -19,6 +20,7 @@ from skreg_mlp.selection import StabilitySelection, one_hot_groups
 
 __all__ = [
     "AlphaSelectionDisplay",
+    "FeatureEffectDisplay",
     "LossCurveDisplay",
     "NetworkDisplay",
     "RegularizationPath",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._estimators.cross_validation import (
@@ -14,12 +16,17 @@ from skreg_mlp._estimators.cross_validation import (
 )
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._objective.activations import LEAKY_SLOPE
+from skreg_mlp._objective.coding import BEND
 from skreg_mlp._objective.network import dense
+from skreg_mlp.encoding import TableEncoder
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
     from skl2onnx.common._container import ModelComponentContainer
     from skl2onnx.common._topology import Operator, Scope
+
+    from skreg_mlp._typing import Floats
+    from skreg_mlp.encoding._encoder import Column
 
 __all__ = ["register_converters"]
 
@@ -47,6 +54,10 @@ def register_converters() -> None:
     "gelu", which onnxruntime has in float32 only), and in float32 otherwise, whatever the dtype of
     the network. It has the weights of the estimator as they are: a pruned network gives a smaller
     file, CSR weights become dense.
+
+    With a `TableEncoder` inside, give one input for each column of X, in order, as `initial_types`:
+    numbers (nan where they are missing) and strings (empty where they are missing). Where all
+    columns are numbers, one input with all of them will do, too.
 
     Examples
     --------
@@ -98,7 +109,7 @@ def _classifier_shapes(operator: Operator) -> None:
 
     model = operator.raw_operator
     check_is_fitted(model, "coefs_")
-    calculate_linear_classifier_output_shapes(operator)
+    calculate_linear_classifier_output_shapes(_numeric(operator))
     if model._is_multilabel:
         operator.outputs[0].type.shape = [*operator.outputs[0].type.shape, model.n_outputs_]
 
@@ -107,8 +118,22 @@ def _regressor_shapes(operator: Operator) -> None:
     from skl2onnx.common.shape_calculator import calculate_linear_regressor_output_shapes
 
     check_is_fitted(operator.raw_operator, "coefs_")
-    calculate_linear_regressor_output_shapes(operator)
+    calculate_linear_regressor_output_shapes(_numeric(operator))
     operator.outputs[0].type.shape[1] = operator.raw_operator.n_outputs_
+
+
+def _numeric(operator: Operator) -> Any:
+    """The operator with its first input as numbers, which is all that skl2onnx expects."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    if operator.raw_operator._encoder is None:
+        return operator
+    first, view = copy.copy(operator.inputs[0]), copy.copy(operator)
+    kinds = {type(variable.type) for variable in operator.inputs}
+    kind = DoubleTensorType if DoubleTensorType in kinds else FloatTensorType
+    first._type = kind(first.type.shape)
+    view.inputs = [first]
+    return view
 
 
 # --------------------------------------------------------------------------------------------
@@ -130,7 +155,7 @@ class _Graph:
         from skl2onnx.common.data_types import DoubleTensorType
 
         self.scope, self.container = scope, container
-        double = isinstance(operator.inputs[0].type, DoubleTensorType)
+        double = any(isinstance(variable.type, DoubleTensorType) for variable in operator.inputs)
         self.dtype = np.dtype(dtype or (np.float64 if double else np.float32))
 
     def __call__(
@@ -185,14 +210,75 @@ ACTIVATIONS: dict[str, Callable[[_Graph, str], str]] = {
 }
 
 
+# --------------------------------------------------------------------------------------------
+# Encoded columns: see `TableEncoder`
+# --------------------------------------------------------------------------------------------
+def _encoded(g: _Graph, operator: Operator) -> str:
+    """What the encoder makes of the columns: one input each, or the columns of a single one."""
+    model = operator.raw_operator
+    frozen = isinstance(model._encoder, FrozenEstimator)
+    encoder = model._encoder.estimator if frozen else model._encoder
+    if not isinstance(encoder, TableEncoder):
+        raise NotImplementedError(
+            f"encoder={model.encoder!r} has no conversion to ONNX, only a TableEncoder has: encode "
+            "X outside, and fit with encoder=None."
+        )
+    names, n = [variable.full_name for variable in operator.inputs], model.n_features_in_
+    if len(names) not in (1, n):
+        raise ValueError(f"X has {n} columns, and {len(names)} inputs were given: give one each.")
+    parts, done = [], 0
+    for k, column in enumerate(encoder._columns):
+        if column.names:
+            means = encoder._means[done : (done := done + len(column.names))]
+            x = g("Gather", names[0], [k], axis=1) if len(names) == 1 else names[k]
+            make = _encoded_numbers if column.states is None else _encoded_levels
+            parts.append(make(g, x, column, encoder.categories_[k], means))
+    return g("Concat", *parts, axis=1)
+
+
+def _encoded_numbers(g: _Graph, x: str, column: Column, levels: Any, means: Floats) -> str:
+    x, zero = g.cast(x, g.dtype), 0.0
+    missing, parts, named = g("IsNaN", x), [], [name is not None for name in column.outputs]
+    if column.value is not None:
+        z = g("Div", g("Sub", x, column.center), column.unit)
+        z = g("Max", g("Min", z, 1e8), -1e8)
+        third = g("Div", z, BEND)
+        bent = g("Div", z, g("Sqrt", g("Add", g("Mul", third, third), 1.0)))
+        parts.append(g("Where", missing, zero, g("Sub", bent, means[0])))
+    edges, ramps = np.array(column.edges), np.flatnonzero(named[1:-1])
+    if len(ramps):
+        low, high, first = edges[ramps], edges[ramps + 1], len(parts)
+        share = g("Div", g("Sub", x, low), high - low)
+        ramp = g("Sub", g("Max", g("Min", share, 1.0), 0.0), means[first : first + len(ramps)])
+        parts.append(g("Where", missing, zero, ramp))
+    if named[-1]:
+        parts.append(g("Sub", g.cast(missing, g.dtype), means[-1]))
+    return g("Concat", *parts, axis=1)
+
+
+def _encoded_levels(g: _Graph, x: str, column: Column, levels: Any, means: Floats) -> str:
+    """Indicators, looked up by the level; an empty string is missing where it is no level."""
+    assert column.states is not None
+    n_states = len(column.outputs)
+    named = np.array([name is not None for name in column.outputs])
+    table = np.eye(n_states)[:, named] - means
+    keys = [*levels, ""] if "" not in levels else levels
+    if not all(isinstance(level, str) for level in levels):
+        raise NotImplementedError(
+            f"Levels such as {levels[0]!r} have no conversion to ONNX: make them strings."
+        )
+    states = g(
+        "LabelEncoder", x, op_domain="ai.onnx.ml", op_version=2, keys_strings=keys,
+        values_int64s=column.states[: len(keys)], default_int64=n_states - 1,
+    )  # fmt: skip
+    return g("Squeeze", g("Gather", table, states, axis=0), [1])
+
+
 def _raw_scores(g: _Graph, operator: Operator) -> str:
     """Scores of the last layer, shape (n_samples, n_outputs)."""
     model, values = operator.raw_operator, operator.inputs[0].full_name
     if model._encoder is not None:
-        raise NotImplementedError(
-            f"encoder={model.encoder!r} has no conversion to ONNX: encode X outside, and fit "
-            "with encoder=None."
-        )
+        values = _encoded(g, operator)
     if hasattr(model, "_inputs"):  # of a pruned network
         values = g("Gather", values, model._inputs.astype(np.int64), axis=1)
     values = g.cast(values, g.dtype)

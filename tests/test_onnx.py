@@ -11,12 +11,14 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from test_table_encoder import mixed_frame
 
 from skreg_mlp import (
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
+    TableEncoder,
 )
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp.onnx import register_converters
@@ -266,3 +268,74 @@ def test_without_skl2onnx(monkeypatch):
 def test_the_package_does_not_import_it():
     code = "import sys, skreg_mlp, skreg_mlp.onnx; sys.exit('skl2onnx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# --------------------------------------------------------------------------------------------
+# An encoder inside
+# --------------------------------------------------------------------------------------------
+def frame_of_strings():
+    return mixed_frame(120).astype({"grade": str})
+
+
+def onnx_inputs(frame, real):
+    """Types of the inputs, and the columns as onnxruntime takes them: a missing string is empty."""
+    from skl2onnx.common import data_types as types
+
+    kinds = {"f": getattr(types, f"{real}TensorType"), "i": types.Int64TensorType,
+             "b": types.BooleanTensorType}  # fmt: skip
+    initial, values = [], {}
+    for name in frame:
+        column = frame[name]
+        kind = getattr(column.dtype, "kind", "O")
+        if kind not in kinds:
+            initial.append((name, types.StringTensorType([None, 1])))
+            values[name] = column.astype(object).fillna("").to_numpy(object)[:, None]
+            continue
+        initial.append((name, kinds[kind]([None, 1])))
+        dtype = {"Double": np.float64, "Float": np.float32}[real] if kind == "f" else column.dtype
+        values[name] = column.to_numpy(dtype)[:, None]
+    return initial, values
+
+
+@pytest.mark.parametrize("real", ["Double", "Float"])
+@pytest.mark.parametrize("converted", [lambda m: m, lambda m: m.prune()])
+@pytest.mark.parametrize("encoder", ["table", TableEncoder(0), TableEncoder(3, max_categories=2)])
+@pytest.mark.parametrize("cls", [RegularizedMLPRegressor, RegularizedMLPClassifier])
+def test_frames_with_strings_and_missing_values(cls, encoder, converted, real):
+    frame = frame_of_strings()
+    score = frame["age"].fillna(30) / 20 + (frame["city"] == "Rome")
+    y = score if cls is RegularizedMLPRegressor else np.where(score > 2.5, "old", "young")
+    factor = [1, 1, 1, np.inf, 1]
+    model = cls((6,), encoder=encoder, penalty="l1", penalty_factor=factor, max_iter=30)
+    model = converted(model.set_params(random_state=0).fit(frame, y))
+    frame.loc[5, "city"] = "Paris"  # which nobody has seen
+    types, values = onnx_inputs(frame, real)
+    options = None if cls is RegularizedMLPRegressor else {"zipmap": False}
+    graph = skl2onnx.to_onnx(model, initial_types=types, options=options)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    known = {node.name for node in session.get_inputs()}
+    found = session.run(None, {name: v for name, v in values.items() if name in known})[-1]
+    expected = model.predict(frame) if options is None else model.predict_proba(frame)
+    assert_allclose(found.reshape(expected.shape), expected, atol=2e-4, rtol=2e-4)
+
+
+def test_one_input_of_numbers_with_an_encoder():
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    X[::7, 1] = np.nan
+    model = RegularizedMLPRegressor((5,), encoder="table", max_iter=20, random_state=0)
+    model.fit(X, X[:, 0])
+    graph = skl2onnx.to_onnx(model, X[:1])
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    assert_allclose(session.run(None, {"X": X})[0].ravel(), model.predict(X), atol=1e-6)
+
+
+def test_encoders_without_a_conversion():
+    frame = mixed_frame(60)
+    model = RegularizedMLPRegressor((3,), encoder=TableEncoder(2), max_iter=2).fit(
+        frame, frame.index
+    )
+    types, _ = onnx_inputs(frame.astype({"grade": float}), "Double")
+    with pytest.raises(NotImplementedError, match="make them strings"):
+        skl2onnx.to_onnx(model, initial_types=types)
+    with pytest.raises(ValueError, match="5 columns, and 4 inputs"):
+        skl2onnx.to_onnx(model, initial_types=types[:4])

@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import is_classifier
 from sklearn.utils import check_array
 
 from skreg_mlp._objective.losses import quantile_of_sorted
-from skreg_mlp._validation import check_weights
 from skreg_mlp.encoding._table import is_frame, read_table, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import ArrayLike
-
     from skreg_mlp._typing import Array, Floats, Ints
 
 TAILS = 0.01  # share of the values beyond each end of a grid
 N_BINS = 12  # of a histogram
-GOLDEN = (np.sqrt(5) - 1) / 2
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -209,6 +205,8 @@ def _sorted_levels(grids: list[Grid], average: Floats) -> Effect:
             order = np.argsort(means[: len(grid.values)], kind="stable")
             last = np.arange(len(order), len(grid))
             average = np.take(average, [*order, *last], axis=axis)
-            grid = Grid(grid.name, grid.values[order], False, grid.shares[order], None, grid.missing)
+            grid = Grid(
+                grid.name, grid.values[order], False, grid.shares[order], None, grid.missing
+            )
         sorted_grids.append(grid)
     return Effect(tuple(sorted_grids), average)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skreg_mlp._plotting._display import BLACK, BLUE, GRAY, VERMILION, points, short
+from skreg_mlp._plotting._display import BLACK, BLUE, GRAY, VERMILION, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +132,7 @@ def set_shared_limits(ax: Any, low: float, high: float, n_ticks: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
     ax.set_ylim(low - STRIP / (1 - STRIP) * (high - low), high)
-    ticks = MaxNLocator(n_ticks).tick_values(low, high)
+    ticks = np.array(MaxNLocator(n_ticks).tick_values(low, high))
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     ax.set_yticks(ticks, texts_of(ticks))
 
@@ -217,7 +217,7 @@ def _number_ticks(
     missing = scale.at[len(scale.numbers) :] if in_map else scale.at[:0]
     places, texts = np.zeros(0), []
     for n_ticks in (5, 4, 3, 2, 1) if low <= high else ():
-        places = MaxNLocator(n_ticks).tick_values(low, high)
+        places = np.array(MaxNLocator(n_ticks).tick_values(low, high))
         places = places[(places >= low) & (places <= high)]
         texts = texts_of(places)
         at, named = np.append(places, missing), [*texts, *["missing"] * len(missing)]

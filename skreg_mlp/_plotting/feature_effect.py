@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from skreg_mlp._plotting._display import (
     BLACK,
     ESTIMATORS,
     GRAY,
+    LONGEST_NAME,
     Display,
     network_of,
     points,
     sees_all_columns,
     short,
+    widest,
 )
 from skreg_mlp._plotting._effects import (
     Averages,
@@ -26,6 +28,9 @@ from skreg_mlp._plotting._effects import (
     spread_rows,
 )
 from skreg_mlp._plotting._panels import (
+    CHARACTER,
+    LARGEST_FONT,
+    SMALLEST_FONT,
     draw_effect,
     draw_map,
     label_x,
@@ -33,7 +38,7 @@ from skreg_mlp._plotting._panels import (
     limits_of,
     set_shared_limits,
 )
-from skreg_mlp._validation import check_values, check_weights
+from skreg_mlp._validation import check_weights
 from skreg_mlp.encoding._table import is_frame
 
 if TYPE_CHECKING:
@@ -46,7 +51,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from skreg_mlp._plotting._effects import Effect
-    from skreg_mlp._typing import Array, Floats, Rows
+    from skreg_mlp._typing import Floats, Rows
 
     Features = Sequence[str | int | tuple[str | int, str | int]] | str | int
 
@@ -58,7 +63,6 @@ FACTOR = 1.5  # by which a map is larger
 MARGINS = np.array([45, 25])  # points beside and below all panels: labels and legend
 BETWEEN = np.array([14, 26])  # points between panels
 CHARACTERS_OF_LABEL = 40
-NOT_SET = dict(left=False, bottom=False, labelleft=False, labelbottom=False)
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -187,7 +191,7 @@ class FeatureEffectDisplay(Display):
         _check_counts(n_grid=(n_grid, 2), max_rows=(max_rows, 1))
         table, weight = _weighted_rows(as_table(X), sample_weight)
         rows = spread_rows(table.shape[0], max_rows)
-        predict, name = _response(estimator, rows_of(table, rows), target)
+        predict, name = _response(estimator, network, rows_of(table, rows), target)
         averages = Averages(predict, table, weight, _names(table, estimator), rows)
         if features is not None:
             columns = _asked(features, averages.names)
@@ -218,10 +222,76 @@ class FeatureEffectDisplay(Display):
             remark = "no column has an effect:\npredictions are constant"
             ax.text(0.5, 0.5, remark, transform=ax.transAxes, ha="center", va="center")
             return
+        n_panels = len(self.effects)
         room = points(ax) - MARGINS
-        n_columns, size = _arranged(len(self.effects), room)
-        font = float(np.clip(min(size / (12, 9)), 4, 8))
-        ...
+        n_columns = _n_columns(n_panels, room)
+        n_rows = -(-n_panels // n_columns)
+        size = room / (n_columns, n_rows)
+        cells = _cells(ax, n_rows, n_columns, size)
+        font = float(np.clip(min(size / (11, 9)), SMALLEST_FONT, LARGEST_FONT))
+        curves = [effect.average for effect in self.effects if len(effect.grids) == 1]
+        limits = limits_of(curves, self.mean)
+        for k, effect in enumerate(self.effects):
+            panel = ax.figure.add_subplot(cells[k // n_columns, k % n_columns])
+            self.axes_.append(panel)
+            if len(effect.grids) == 2:
+                self._draw_map(panel, effect, size - BETWEEN, font)
+                continue
+            draw_effect(panel, effect, self.mean)
+            set_shared_limits(panel, *limits, n_ticks=4 if size[1] > 70 else 2)
+            outer = k % n_columns == 0 or len(self.effects[k - 1].grids) == 2
+            panel.tick_params(axis="y", labelsize=font, length=2, pad=2, labelleft=outer)
+            label_x(panel, effect.grids[0], size - BETWEEN, font)
+            _set_title(panel, effect.grids[0].name, size[0] - BETWEEN[0], font)
+        if curves:
+            self._explain(ax, font)
+
+    def _draw_map(self, panel: Any, effect: Effect, room: Floats, font: float) -> None:
+        """The joint effect of two columns; all maps have the same colors."""
+        maps = [other.average for other in self.effects if len(other.grids) == 2]
+        reach = max(float(np.abs(average - self.mean).max()) for average in maps) or 1.0
+        mesh = draw_map(panel, effect, self.mean, reach)
+        bar = panel.figure.colorbar(mesh, ax=panel, pad=0.02, aspect=25)
+        bar.ax.tick_params(labelsize=font, length=2, pad=2)
+        bar.ax.locator_params(nbins=4)
+        bar.outline.set_visible(False)
+        longest = int(room[1] / (CHARACTER * font))
+        bar.set_label(short(self.prediction_name, longest), fontsize=font, parse_math=False)
+        room = room * (0.6, 1)  # the rest is for the bar
+        label_x(panel, effect.grids[0], room, font, in_map=True)
+        label_y(panel, effect.grids[1], room, font)
+        texts = [
+            short(grid.name, int(r / (CHARACTER * font))) for grid, r in zip(effect.grids, room)
+        ]
+        panel.set_xlabel(texts[0], fontsize=font, parse_math=False)
+        panel.set_ylabel(texts[1], fontsize=font, parse_math=False)
+
+    def _explain(self, ax: Any, font: float) -> None:
+        """What the panels share: the label of their vertical axes, and a legend."""
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        loose = ax.figure.canvas.figure.get_layout_engine() is None  # which leaves no room itself
+        label = short(self.prediction_name, CHARACTERS_OF_LABEL)
+        ax.set_ylabel(label, labelpad=30 if loose else 4, parse_math=False)
+        handles: list[Any] = [
+            Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label="mean"),
+            Patch(color=GRAY, alpha=0.6, linewidth=0, label="distribution"),
+        ]
+        if any(effect.grids[0].missing for effect in self.effects):
+            style: dict[str, Any] = dict(color=BLACK, markerfacecolor="white", markersize=5)
+            handles.append(Line2D([], [], linestyle="none", marker="D", label="missing", **style))
+        place = dict(loc="upper center", bbox_to_anchor=(0.5, -0.1 if loose else 0), frameon=False)
+        ax.legend(handles=handles, ncol=3, fontsize=max(font, 6), columnspacing=1.2, **place)
+
+
+def _set_title(panel: Any, name: str, width: float, font: float) -> None:
+    """The name of a column above its panel, as much of it as fits."""
+    length = LONGEST_NAME
+    title = panel.set_title(short(name, length), fontsize=font, loc="left", pad=3, parse_math=False)
+    while length > 3 and widest([title], panel) > width:
+        length -= 1
+        title.set_text(short(name, length))
 
 
 # --------------------------------------------------------------------------------------------
@@ -250,7 +320,7 @@ def _names(X: Any, estimator: Any) -> list[str]:
     return [str(name) for name in known]
 
 
-def _asked(features: Any, names: list[str]) -> list[tuple[int, ...]]:
+def _asked(features: Any, names: Sequence[str]) -> list[tuple[int, ...]]:
     """Indices of the columns of each panel."""
     features = [features] if isinstance(features, (str, Integral)) else list(features)
     panels = []
@@ -267,12 +337,12 @@ def _asked(features: Any, names: list[str]) -> list[tuple[int, ...]]:
     return panels
 
 
-def _index(feature: Any, names: list[str]) -> int:
+def _index(feature: Any, names: Sequence[str]) -> int:
     is_index = isinstance(feature, Integral) and not isinstance(feature, bool)
     if is_index and 0 <= feature < len(names):
         return int(feature)
     if isinstance(feature, str) and feature in names:
-        return names.index(feature)
+        return list(names).index(feature)
     raise ValueError(
         f"features has {feature!r}, which is no column of X: give an index from 0 to "
         f"{len(names) - 1}, or one of the names {_listed(names)}."
@@ -285,12 +355,69 @@ def _listed(values: Sequence[Any]) -> str:
     return f"{shown}, ..." if len(values) > 10 else shown
 
 
-def _response(estimator: Any, X: Any, target: Any) -> tuple[Callable[[Any], Floats], str]:
-    """The function of X whose average is drawn, and its name."""
+def _response(
+    estimator: Any, network: Any, X: Any, target: Any
+) -> tuple[Callable[[Any], Floats], str]:
+    """The function of X whose averages are drawn, and its name."""
     classify = is_classifier(estimator)
     function = estimator.predict_proba if classify else estimator.predict
-    predictions = function(X)
-    n_outputs = 1 if predictions.ndim == 1 else predictions.shape[1]
-    choices = np.asarray(estimator.classes_).tolist() if classify else list(range(n_outputs))
-    if target is None and n_outputs > 1 + classify:
-        ...
+    shape = function(X).shape
+    n_outputs = network.n_outputs_ if classify else np.prod(shape[1:], dtype=int)
+    choices = np.asarray(estimator.classes_ if classify else np.arange(n_outputs)).tolist()
+    if target is None and n_outputs > 1:
+        kind = "class, or label," if classify else "output"
+        raise ValueError(f"target is needed, one {kind} of {n_outputs}: give {_listed(choices)}.")
+    if target is None:
+        target = choices[-1]
+    if not np.ndim(target) == 0 or target not in choices:
+        raise ValueError(f"target={target!r} is not among {_listed(choices)}: give one of these.")
+    place = choices.index(target)
+    if classify:
+        return lambda X: function(X)[:, place], f"Probability of {choices[place]}"
+    if len(shape) == 1:
+        return function, "Prediction"
+    return lambda X: function(X)[:, place], f"Prediction of target {place}"
+
+
+def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]:
+    """The columns of largest effect, found on few values and rows."""
+    kept = averages.rows[spread_rows(len(averages.rows), RANK_ROWS)]
+    few = replace(
+        averages,
+        X=rows_of(averages.X, kept),
+        weight=None if averages.weight is None else averages.weight[kept],
+        rows=np.arange(len(kept)),
+    )
+    spreads = np.zeros(len(averages.names))
+    for j in range(len(spreads)):
+        try:
+            spreads[j] = few.effect((j,), min(n_grid, RANK_GRID)).spread
+        except (TypeError, ValueError):  # such as dates, which have no grid
+            continue
+    least = 1e-12 * max(abs(averages.as_given()), spreads.max())
+    order = np.argsort(-spreads, kind="stable")[:MOST_SHOWN]
+    return [(int(j),) for j in order if spreads[j] > least]
+
+
+# --------------------------------------------------------------------------------------------
+# Panels
+# --------------------------------------------------------------------------------------------
+def _n_columns(n_panels: int, room: Floats) -> int:
+    """How many panels side by side make the largest ones of a good shape."""
+    across = np.arange(1, n_panels + 1)
+    down = -(-n_panels // across)
+    size = np.minimum(room[0] / across / WIDE, room[1] / down / HIGH)
+    return int(across[size.argmax()])
+
+
+def _cells(ax: Any, n_rows: int, n_columns: int, size: Floats) -> Any:
+    """A grid of cells in the place of `ax`, spaced by the layout of the figure if it has one."""
+    gaps = BETWEEN / np.maximum(size - BETWEEN, 1)
+    where: dict[str, Any] = dict(wspace=gaps[0], hspace=gaps[1])
+    if ax.figure.canvas.figure.get_layout_engine() is not None:
+        where = {}
+    if ax.get_subplotspec() is not None:
+        return ax.get_subplotspec().subgridspec(n_rows, n_columns, **where)
+    box = ax.get_position()
+    sides = dict(left=box.x0, right=box.x1, bottom=box.y0, top=box.y1)
+    return ax.figure.add_gridspec(n_rows, n_columns, **sides, **where)
