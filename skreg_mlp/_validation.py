@@ -276,8 +276,8 @@ def narrowed(weights, dtype, name):
         total = weights.sum(dtype=np.float64)
     if total > np.finfo(dtype).max:
         raise ValueError(
-            f"The sum over the rows of {name} is beyond {np.dtype(dtype)}: divide all weights by "
-            "one number, such as their maximum; only their ratios matter."
+            f"The sum of {name} is beyond {np.dtype(dtype)}: divide all weights by one number, "
+            "such as their maximum; only their ratios matter."
         )
     return weights.astype(dtype, copy=False)
 

@@ -18,6 +18,7 @@ CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 # with more columns than rows, by a linear one
 FEW = dict(solver="lbfgs", max_iter=20)
 FAST = dict(max_iter=40, learning_rate_init=0.01)
+GIVEN = [0.02, 0.2]  # far below these rounding is amplified, too
 
 
 def instances():
@@ -32,12 +33,11 @@ def instances():
         for penalty in ("l1", "group_l1"):
             yield cls((20,), penalty=penalty, solver="adam", **FAST)
     for cls in (RegularizedMLPClassifierCV, RegularizedMLPRegressorCV):
-        yield cls((), alphas=2, cv=2, max_iter=10)
-        yield cls((5,), alphas=2, cv=2, solver="lbfgs", max_iter=5)
-    yield RegularizedMLPClassifierCV(
-        (5,), encoder="auto", alphas=2, cv=2, solver="lbfgs", max_iter=5
-    )
-    yield RegularizedMLPRegressorCV((), encoder=TableEncoder(2), alphas=2, cv=2, max_iter=10)
+        yield cls((), alphas=GIVEN, cv=2, max_iter=10)
+        yield cls((5,), alphas=GIVEN, cv=2, solver="lbfgs", max_iter=5)
+    auto = dict(encoder="auto", alphas=GIVEN, cv=2, solver="lbfgs", max_iter=5)
+    yield RegularizedMLPClassifierCV((5,), **auto)
+    yield RegularizedMLPRegressorCV((), encoder=TableEncoder(2), alphas=GIVEN, cv=2, max_iter=10)
 
 
 @pytest.mark.usefixtures("data_of_scikit_learn")

@@ -104,7 +104,7 @@ class Classification:
         per_class = self._per_class(codes, weight, targets.classes)
         with np.errstate(over="ignore"):
             weights = per_class[codes] if weight is None else per_class[codes] * weight
-        name = f"class_weight={self.class_weight!r}, times sample_weight,"
+        name = f"class_weight={self.class_weight!r}, times sample_weight"
         return validation.narrowed(weights, dtype, name)
 
     def _per_class(self, codes: Ints, weight: Floats | None, classes: Any) -> Floats:

@@ -111,9 +111,9 @@ def feature_names_of(
     seen: Sequence[object] | Array | None = None,
 ) -> list[str]:
     """`names`, or those that a network knows, or those `seen` before it, or else x0, x1, ..."""
-    default: Any = getattr(network, "feature_names_in_", seen)
-    if default is None or (default is seen and len(seen or ()) != n_features):
-        default = [f"x{j}" for j in range(n_features)]
+    if seen is None or len(seen) != n_features:
+        seen = [f"x{j}" for j in range(n_features)]
+    default = getattr(network, "feature_names_in_", seen)
     return check_names(names, n_features, "feature_names", default)
 
 

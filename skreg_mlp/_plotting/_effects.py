@@ -125,12 +125,15 @@ def grid_of(
 ) -> tuple[Grid, list[int]]:
     """The grid of a column, and a row of X for each of its values (missing comes last)."""
     table = read_table(column_of(X, column), [name])
-    values, levels = table.X[:, 0].astype(np.float64), table.levels[0]
-    weight = np.full(len(values), 1 / len(values)) if weight is None else weight / weight.sum()
+    values: Any = table.X[:, 0].astype(np.float64)
+    levels = table.levels[0]
+    weight = np.ones(len(values)) if weight is None else weight
+    total = weight.sum()
     absent = np.isnan(values)
     rows = np.flatnonzero(~absent)
     rows = rows[np.argsort(values[rows], kind="stable")]
-    shares, edges = weight[rows], None
+    shares: Floats = weight[rows]
+    edges: Floats | None = None
     chosen, first = np.unique(values[rows], return_index=True)
     shares = np.add.reduceat(shares, first) if len(first) else shares
     if levels is not None:
@@ -144,9 +147,9 @@ def grid_of(
     shown: Any = chosen
     if levels is not None:
         shown = np.array([levels[int(code)] for code in chosen], dtype=object)
-    missing = float(weight[absent].sum())
+    missing = float(weight[absent].sum() / total)
     at = [*rows[first].tolist(), *np.flatnonzero(absent)[:1].tolist()]
-    return Grid(name, shown, levels is None, shares, edges, missing), at
+    return Grid(name, shown, levels is None, shares / total, edges, missing), at
 
 
 def _quantiles(x: Floats, different: Floats, weight: Floats, n_grid: int) -> Floats:

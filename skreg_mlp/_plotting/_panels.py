@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Array, Floats, Ints
 
 STRIP = 0.16  # share of the height of a panel that the distribution takes
-PAD = 0.06  # around the effects, as a share of their range
+PAD = 0.1  # around the effects, as a share of their range
 MISSING = 0.14  # how far right of the largest number missing is drawn, as a share of their range
 FEW = 10  # numbers that are drawn as points, too
 CHARACTER, LINE = 0.62, 1.3  # width of a character and height of a line, in sizes of the font
-LARGEST_FONT, SMALLEST_FONT = 8, 4
+OVERHANG = 5  # points by which a number may stick out of its panel
 LONGEST_LEVEL, SHORTEST_LEVEL = 14, 4  # characters of a level that are shown
 
 
@@ -45,10 +45,16 @@ class Scale:
         self.at, self.edges = at, edges
 
     @property
+    def few(self) -> Floats | None:
+        """Numbers, where they are all that there are and can be told apart."""
+        all_there = self.grid.numeric and self.grid.edges is None
+        return self.numbers if all_there and len(self.numbers) <= FEW else None
+
+    @property
     def limits(self) -> tuple[float, float]:
         """Ends of the axis of a curve."""
         first, last = min(self.at[0], self.edges[0]), max(self.at[-1], self.edges[-1])
-        margin = 0.03 * (last - first)
+        margin = (0.03 if self.few is None else 0.06) * (last - first)
         return first - margin, last + margin
 
 
@@ -65,7 +71,7 @@ def draw_effect(ax: Any, effect: Effect, mean: float) -> None:
         _draw_curve(ax, x, y, mean)
     else:
         _draw_stems(ax, x, y, mean)
-    if not grid.numeric or (grid.edges is None and n <= FEW):
+    if not grid.numeric or scale.few is not None:
         ax.scatter(x, y, s=14, c=_colors(y - mean), zorder=3)
     if grid.missing:
         _draw_stems(ax, scale.at[n:], effect.average[n:], mean)
@@ -76,7 +82,7 @@ def draw_effect(ax: Any, effect: Effect, mean: float) -> None:
 
 
 def _colors(differences: Floats) -> Array:
-    return np.where(np.asarray(differences) >= 0, BLUE, VERMILION)
+    return np.array([GRAY, BLUE, VERMILION])[np.sign(differences).astype(int)]
 
 
 def _draw_curve(ax: Any, x: Floats, y: Floats, mean: float) -> None:
@@ -89,7 +95,7 @@ def _draw_curve(ax: Any, x: Floats, y: Floats, mean: float) -> None:
     x, y = np.insert(x, k + 1, crossings), np.insert(y, k + 1, mean)
     lines = np.stack([np.c_[x[:-1], y[:-1]], np.c_[x[1:], y[1:]]], axis=1)
     colors = _colors((y[1:] + y[:-1]) / 2 - mean)
-    ax.add_collection(LineCollection(lines, colors=colors, linewidths=1.8, capstyle="round"))
+    ax.add_collection(LineCollection([*lines], colors=colors, linewidths=1.8, capstyle="round"))
     for color, where in ((BLUE, y >= mean), (VERMILION, y <= mean)):
         ax.fill_between(x, y, mean, where=where, color=color, alpha=0.2, linewidth=0)
 
@@ -127,103 +133,135 @@ def limits_of(averages: Sequence[Floats], mean: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def set_shared_limits(ax: Any, low: float, high: float, n_ticks: int) -> None:
-    """Limits with room for the strip below, where ticks would have no meaning."""
-    from matplotlib.ticker import MaxNLocator
-
-    ax.set_ylim(low - STRIP / (1 - STRIP) * (high - low), high)
-    ticks = np.array(MaxNLocator(n_ticks).tick_values(low, high))
-    ticks = ticks[(ticks >= low) & (ticks <= high)]
-    ax.set_yticks(ticks, texts_of(ticks))
+def with_strip(low: float, high: float) -> tuple[float, float]:
+    """Limits of the vertical axis, with room for the distribution below `low`."""
+    return low - STRIP / (1 - STRIP) * (high - low), high
 
 
 # --------------------------------------------------------------------------------------------
 # Joint effects
 # --------------------------------------------------------------------------------------------
-def draw_map(ax: Any, effect: Effect, mean: float, reach: float) -> Any:
-    """The joint effect of two columns as colors, white at the mean, and `reach` from it at most."""
+def centered_limits(averages: Sequence[Floats], mean: float) -> tuple[float, float]:
+    """Ends of the scale of colors of all maps, as far below the mean as above it."""
+    reach = max((float(np.abs(average - mean).max()) for average in averages), default=0.0)
+    reach = reach if reach > 1e-9 * abs(mean) else 0.1 * abs(mean) or 1.0
+    return mean - reach, mean + reach
+
+
+def draw_map(ax: Any, effect: Effect, limits: tuple[float, float]) -> Any:
+    """The joint effect of two columns as colors, white in the middle of the limits."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     x, y = (Scale(grid) for grid in effect.grids)
     padded = np.pad(effect.average, ((0, 1), (0, 1)), constant_values=np.nan)  # at -1
     colors = LinearSegmentedColormap.from_list("effect", [VERMILION, "white", BLUE])
-    norm = Normalize(mean - reach, mean + reach)
+    norm = Normalize(*limits)
     values = np.ma.masked_invalid(padded[np.ix_(x.cells, y.cells)].T)
-    mesh = ax.pcolormesh(x.edges, y.edges, values, cmap=colors, norm=norm)
-    mesh.set_edgecolor("face")  # no lines between cells in vector graphics
-    return mesh
+    ax.set_facecolor("0.85")  # between numbers and missing: white would be the mean
+    return ax.pcolormesh(x.edges, y.edges, values, cmap=colors, norm=norm)
 
 
 # --------------------------------------------------------------------------------------------
 # Ticks
 # --------------------------------------------------------------------------------------------
+class Ticks(NamedTuple):
+    """Where ticks are and what they say; `upright` texts run from bottom to top."""
+
+    places: Floats
+    texts: list[str]
+    upright: bool = False
+
+    def size(self, font: float) -> tuple[float, float]:
+        """Width and height of the largest text in points."""
+        longest = CHARACTER * font * max(map(len, self.texts), default=0)
+        return (LINE * font, longest) if self.upright else (longest, LINE * font)
+
+
 def texts_of(numbers: Floats) -> list[str]:
-    """Numbers in as few digits as tell them apart."""
-    for digits in range(3, 17):
-        texts = [f"{number:.{digits}g}" for number in numbers]
+    """Round numbers in six digits, or in as many as tell them apart."""
+    texts: list[str] = []
+    for digits in range(6, 17):
+        texts = [f"{number:.{digits}g}".replace("-", "\N{MINUS SIGN}") for number in numbers]
         if len({*texts}) == len({*numbers.tolist()}):
             break
     return texts
 
 
-def label_x(ax: Any, grid: Grid, room: Floats, font: float, *, in_map: bool = False) -> None:
-    """Ticks below: numbers, or levels, upright where they do not fit side by side."""
+def round_numbers(low: float, high: float, n_ticks: int) -> Floats:
+    """About `n_ticks` round numbers from `low` to `high`."""
+    from matplotlib.ticker import MaxNLocator
+
+    numbers = np.asarray(MaxNLocator(n_ticks, steps=[1, 2, 5, 10]).tick_values(low, high))
+    numbers = np.where(np.abs(numbers) < 1e-9 * (high - low), 0, numbers)
+    return numbers[(numbers >= low) & (numbers <= high)]
+
+
+def ticks_below(grid: Grid, width: float, longest: float, font: float, *, in_map: bool) -> Ticks:
+    """Numbers, or levels, upright and `longest` at most where they do not fit side by side."""
     scale = Scale(grid)
-    low, high = ax.get_xlim()
-    at = (scale.at - low) / (high - low) * room[0]
-    ax.tick_params(axis="x", labelsize=font, length=2, pad=2)
+    low, high = (scale.edges[0], scale.edges[-1]) if in_map else scale.limits
+    per_unit, character = width / (high - low), CHARACTER * font
     if grid.numeric:
-        size = CHARACTER * font
-        places, texts = _number_ticks(scale, room[0] / (high - low), size, in_map=in_map)
-        ax.set_xticks(places, texts)
-        return
-    texts = level_texts(grid, LONGEST_LEVEL)
-    if _fit(at, texts, CHARACTER * font):
-        ax.set_xticks(scale.at, texts, parse_math=False)
-        return
-    longest = int(np.clip(0.4 * room[1] / (CHARACTER * font), SHORTEST_LEVEL, LONGEST_LEVEL))
-    shown = _every(len(at), room[0] / (LINE * font))
-    texts = level_texts(grid, longest)
-    ax.set_xticks(scale.at[shown], [texts[k] for k in shown], rotation=90, parse_math=False)
+        return _numbers(scale, (low, high), per_unit, character, in_map=in_map)
+    texts = _levels(grid, LONGEST_LEVEL)
+    if _fit(scale.at * per_unit, texts, character):
+        return Ticks(scale.at, texts)
+    shown, texts = _every(len(grid), width / (LINE * font)), _levels(grid, _letters(longest, font))
+    return Ticks(scale.at[shown], [texts[k] for k in shown], upright=True)
 
 
-def label_y(ax: Any, grid: Grid, room: Floats, font: float) -> None:
-    """Ticks on the left of a map."""
+def ticks_beside(grid: Grid, height: float, longest: float, font: float) -> Ticks:
+    """Numbers, or levels of at most the `longest` width, on the left of a map of this height."""
     scale = Scale(grid)
-    ax.tick_params(axis="y", labelsize=font, length=2, pad=2)
+    ends = scale.edges[0], scale.edges[-1]
     if grid.numeric:
-        per_unit = room[1] / np.ptp(scale.edges)
-        ax.set_yticks(*_number_ticks(scale, per_unit, LINE * font, in_map=True, lines=True))
-        return
-    shown, texts = _every(len(grid), room[1] / (LINE * font)), level_texts(grid, LONGEST_LEVEL)
-    ax.set_yticks(scale.at[shown], [texts[k] for k in shown], parse_math=False)
+        per_unit = height / (ends[1] - ends[0])
+        return _numbers(scale, ends, per_unit, LINE * font, in_map=True, stacked=True)
+    shown, texts = _every(len(grid), height / (LINE * font)), _levels(grid, _letters(longest, font))
+    return Ticks(scale.at[shown], [texts[k] for k in shown])
 
 
-def level_texts(grid: Grid, longest: int) -> list[str]:
+def _letters(longest: float, font: float) -> int:
+    """How many characters of a level fit into a length."""
+    return int(np.clip(longest / (CHARACTER * font), SHORTEST_LEVEL, LONGEST_LEVEL))
+
+
+def _levels(grid: Grid, longest: int) -> list[str]:
     texts = [short(str(level), longest) for level in grid.values]
     return [*texts, "missing"] if grid.missing else texts
 
 
-def _number_ticks(
-    scale: Scale, per_unit: float, size: float, *, in_map: bool, lines: bool = False
-) -> tuple[Floats, list[str]]:
-    """As many round numbers as fit and, in a map, missing.
+def _numbers(
+    scale: Scale,
+    ends: tuple[float, float],
+    per_unit: float,
+    size: float,
+    *,
+    in_map: bool,
+    stacked: bool = False,
+) -> Ticks:
+    """As many round numbers as fit and, in a map, missing, which a curve has a mark for.
 
-    `size` is that of a character, or with `lines` of a line. Curves have a mark for missing.
+    `size` is the width of a character or, of numbers `stacked` on a vertical axis, the height of a
+    line.
     """
-    from matplotlib.ticker import MaxNLocator
-
-    low, high = scale.numbers.min(initial=np.inf), scale.numbers.max(initial=-np.inf)
-    missing = scale.at[len(scale.numbers) :] if in_map else scale.at[:0]
-    places, texts = np.zeros(0), []
-    for n_ticks in (5, 4, 3, 2, 1) if low <= high else ():
-        places = np.array(MaxNLocator(n_ticks).tick_values(low, high))
-        places = places[(places >= low) & (places <= high)]
+    numbers, over = scale.numbers, OVERHANG / per_unit
+    missing = scale.at[len(numbers) :] if in_map else scale.at[:0]
+    named = ["missing"] * len(missing)
+    low, high = ends[0] - over, ends[1] + over
+    if len(missing):
+        high = missing[0] - (1 if stacked else 1 + len(named[0]) / 2) * size / per_unit
+    choices = [] if scale.few is None else [scale.few]
+    if len(numbers):
+        choices += [round_numbers(numbers[0], numbers[-1], n_ticks) for n_ticks in (5, 4, 3, 2, 1)]
+    for places in choices:
         texts = texts_of(places)
-        at, named = np.append(places, missing), [*texts, *["missing"] * len(missing)]
-        if _fit(at * per_unit, ["x"] * len(at) if lines else named, size):
-            break
-    return np.append(places, missing), [*texts, *["missing"] * len(missing)]
+        half = np.array([0 if stacked else len(text) / 2 for text in texts]) * size / per_unit
+        inside = (places - half >= low) & (places + half <= high)
+        places, texts = places[inside], [text for text, kept in zip(texts, inside) if kept]
+        if _fit(places * per_unit, ["x"] * len(texts) if stacked else texts, size):
+            return Ticks(np.append(places, missing), [*texts, *named])
+    return Ticks(missing, named)
 
 
 def _fit(at: Floats, texts: list[str], size: float) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.base import is_classifier
 
+from skreg_mlp._plotting._arrangement import Arrangement, new_size
 from skreg_mlp._plotting._display import (
     BLACK,
     ESTIMATORS,
@@ -21,25 +22,17 @@ from skreg_mlp._plotting._display import (
     short,
     widest,
 )
-from skreg_mlp._plotting._effects import (
-    Averages,
-    as_table,
-    rows_of,
-    spread_rows,
-)
+from skreg_mlp._plotting._effects import Averages, as_table, spread_rows
 from skreg_mlp._plotting._panels import (
     CHARACTER,
-    LARGEST_FONT,
-    SMALLEST_FONT,
+    centered_limits,
     draw_effect,
     draw_map,
-    label_x,
-    label_y,
     limits_of,
-    set_shared_limits,
+    with_strip,
 )
 from skreg_mlp._validation import check_weights
-from skreg_mlp.encoding._table import is_frame
+from skreg_mlp.encoding._table import is_frame, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +43,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from typing_extensions import Self
 
-    from skreg_mlp._plotting._effects import Effect
+    from skreg_mlp._plotting._effects import Effect, Grid
     from skreg_mlp._typing import Floats, Rows
 
     Features = Sequence[str | int | tuple[str | int, str | int]] | str | int
@@ -58,11 +51,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12  # columns by default
 PAIR_GRID = 16  # largest number of values of a column of a pair
 RANK_GRID, RANK_ROWS = 5, 200  # to find the columns with the largest effects behind other steps
-WIDE, HIGH = 2.2, 1.9  # of a panel in a new figure, in inches
-FACTOR = 1.5  # by which a map is larger
-MARGINS = np.array([45, 25])  # points beside and below all panels: labels and legend
-BETWEEN = np.array([14, 26])  # points between panels
-CHARACTERS_OF_LABEL = 40
+LONGEST_PREDICTION = 40  # characters of what is predicted
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -208,12 +197,7 @@ class FeatureEffectDisplay(Display):
         return cls(effects=effects, mean=averages.as_given(), prediction_name=name).plot(ax)
 
     def _size(self) -> tuple[float, float] | None:
-        n = len(self.effects)
-        if n < 2:
-            return None
-        n_columns = next(k for k in (n if n < 4 else 2, 3, 4, 6) if n <= k * k or k == 6)
-        factor = FACTOR if any(len(effect.grids) == 2 for effect in self.effects) else 1
-        return 0.7 + factor * WIDE * n_columns, 0.5 + factor * HIGH * -(-n // n_columns)
+        return new_size(self.effects)
 
     def _draw(self, ax: Any) -> None:
         ax.set(frame_on=False, xticks=[], yticks=[])
@@ -222,76 +206,56 @@ class FeatureEffectDisplay(Display):
             remark = "no column has an effect:\npredictions are constant"
             ax.text(0.5, 0.5, remark, transform=ax.transAxes, ha="center", va="center")
             return
-        n_panels = len(self.effects)
-        room = points(ax) - MARGINS
-        n_columns = _n_columns(n_panels, room)
-        n_rows = -(-n_panels // n_columns)
-        size = room / (n_columns, n_rows)
-        cells = _cells(ax, n_rows, n_columns, size)
-        font = float(np.clip(min(size / (11, 9)), SMALLEST_FONT, LARGEST_FONT))
         curves = [effect.average for effect in self.effects if len(effect.grids) == 1]
-        limits = limits_of(curves, self.mean)
-        for k, effect in enumerate(self.effects):
-            panel = ax.figure.add_subplot(cells[k // n_columns, k % n_columns])
-            self.axes_.append(panel)
-            if len(effect.grids) == 2:
-                self._draw_map(panel, effect, size - BETWEEN, font)
-                continue
-            draw_effect(panel, effect, self.mean)
-            set_shared_limits(panel, *limits, n_ticks=4 if size[1] > 70 else 2)
-            outer = k % n_columns == 0 or len(self.effects[k - 1].grids) == 2
-            panel.tick_params(axis="y", labelsize=font, length=2, pad=2, labelleft=outer)
-            label_x(panel, effect.grids[0], size - BETWEEN, font)
-            _set_title(panel, effect.grids[0].name, size[0] - BETWEEN[0], font)
+        maps = [effect.average for effect in self.effects if len(effect.grids) == 2]
         if curves:
-            self._explain(ax, font)
+            self._explain(ax)
+        limits, color_limits = limits_of(curves, self.mean), centered_limits(maps, self.mean)
+        where = Arrangement(self.effects, points(ax), limits, color_limits)
+        for k, effect in enumerate(self.effects):
+            panel = ax.inset_axes(where.box(k))
+            self.axes_.append(panel)
+            if len(effect.grids) == 1:
+                draw_effect(panel, effect, self.mean)
+                panel.set_ylim(*with_strip(*limits))
+                _set_title(panel, effect.grids[0].name, where)
+            else:
+                mesh = draw_map(panel, effect, color_limits)
+                self._explain_map(ax.inset_axes(where.bar_box(k)), mesh, where)
+                _name_axes(panel, effect.grids, where)
+            below, beside = where.below[k], where.beside[k]
+            panel.set_xticks(below.places, below.texts, rotation=90 * below.upright)
+            panel.set_yticks(beside.places, beside.texts)
+            panel.tick_params(labelsize=where.font, length=2, pad=2)
+            panel.tick_params(axis="y", labelleft=where.has_numbers(k))
+            for label in (*panel.get_xticklabels(), *panel.get_yticklabels()):
+                label.set_parse_math(False)
 
-    def _draw_map(self, panel: Any, effect: Effect, room: Floats, font: float) -> None:
-        """The joint effect of two columns; all maps have the same colors."""
-        maps = [other.average for other in self.effects if len(other.grids) == 2]
-        reach = max(float(np.abs(average - self.mean).max()) for average in maps) or 1.0
-        mesh = draw_map(panel, effect, self.mean, reach)
-        bar = panel.figure.colorbar(mesh, ax=panel, pad=0.02, aspect=25)
-        bar.ax.tick_params(labelsize=font, length=2, pad=2)
-        bar.ax.locator_params(nbins=4)
-        bar.outline.set_visible(False)
-        longest = int(room[1] / (CHARACTER * font))
-        bar.set_label(short(self.prediction_name, longest), fontsize=font, parse_math=False)
-        room = room * (0.6, 1)  # the rest is for the bar
-        label_x(panel, effect.grids[0], room, font, in_map=True)
-        label_y(panel, effect.grids[1], room, font)
-        texts = [
-            short(grid.name, int(r / (CHARACTER * font))) for grid, r in zip(effect.grids, room)
-        ]
-        panel.set_xlabel(texts[0], fontsize=font, parse_math=False)
-        panel.set_ylabel(texts[1], fontsize=font, parse_math=False)
-
-    def _explain(self, ax: Any, font: float) -> None:
+    def _explain(self, ax: Any) -> None:
         """What the panels share: the label of their vertical axes, and a legend."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
-        loose = ax.figure.canvas.figure.get_layout_engine() is None  # which leaves no room itself
-        label = short(self.prediction_name, CHARACTERS_OF_LABEL)
-        ax.set_ylabel(label, labelpad=30 if loose else 4, parse_math=False)
+        ax.set_ylabel(short(self.prediction_name, LONGEST_PREDICTION), parse_math=False)
         handles: list[Any] = [
             Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label="mean"),
             Patch(color=GRAY, alpha=0.6, linewidth=0, label="distribution"),
         ]
-        if any(effect.grids[0].missing for effect in self.effects):
+        if any(effect.grids[0].missing for effect in self.effects if len(effect.grids) == 1):
             style: dict[str, Any] = dict(color=BLACK, markerfacecolor="white", markersize=5)
             handles.append(Line2D([], [], linestyle="none", marker="D", label="missing", **style))
-        place = dict(loc="upper center", bbox_to_anchor=(0.5, -0.1 if loose else 0), frameon=False)
-        ax.legend(handles=handles, ncol=3, fontsize=max(font, 6), columnspacing=1.2, **place)
+        place = dict(loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3, frameon=False)
+        ax.legend(handles=handles, fontsize="small", columnspacing=1.2, **place)
 
-
-def _set_title(panel: Any, name: str, width: float, font: float) -> None:
-    """The name of a column above its panel, as much of it as fits."""
-    length = LONGEST_NAME
-    title = panel.set_title(short(name, length), fontsize=font, loc="left", pad=3, parse_math=False)
-    while length > 3 and widest([title], panel) > width:
-        length -= 1
-        title.set_text(short(name, length))
+    def _explain_map(self, bar_ax: Any, mesh: Any, where: Arrangement) -> None:
+        """The bar of colors, in its axes."""
+        bar = bar_ax.figure.colorbar(mesh, cax=bar_ax)
+        bar.set_ticks(where.color_ticks.places, labels=where.color_ticks.texts)
+        bar.ax.tick_params(labelsize=where.font, length=2, pad=2)
+        bar.outline.set_visible(False)
+        longest = int(where.height / (CHARACTER * where.font))
+        label = short(self.prediction_name, longest)
+        bar.set_label(label, fontsize=where.font, labelpad=2, parse_math=False)
 
 
 # --------------------------------------------------------------------------------------------
@@ -400,24 +364,22 @@ def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]
 
 
 # --------------------------------------------------------------------------------------------
-# Panels
+# Names in panels
 # --------------------------------------------------------------------------------------------
-def _n_columns(n_panels: int, room: Floats) -> int:
-    """How many panels side by side make the largest ones of a good shape."""
-    across = np.arange(1, n_panels + 1)
-    down = -(-n_panels // across)
-    size = np.minimum(room[0] / across / WIDE, room[1] / down / HIGH)
-    return int(across[size.argmax()])
+def _set_title(panel: Any, name: str, where: Arrangement) -> None:
+    """The name of a column above its panel, as much of it as fits."""
+    style = dict(fontsize=where.font, loc="left", pad=3, parse_math=False)
+    length = LONGEST_NAME
+    title = panel.set_title(short(name, length), **style)
+    while length > 3 and widest([title], panel) > where.width:
+        length -= 1
+        title.set_text(short(name, length))
 
 
-def _cells(ax: Any, n_rows: int, n_columns: int, size: Floats) -> Any:
-    """A grid of cells in the place of `ax`, spaced by the layout of the figure if it has one."""
-    gaps = BETWEEN / np.maximum(size - BETWEEN, 1)
-    where: dict[str, Any] = dict(wspace=gaps[0], hspace=gaps[1])
-    if ax.figure.canvas.figure.get_layout_engine() is not None:
-        where = {}
-    if ax.get_subplotspec() is not None:
-        return ax.get_subplotspec().subgridspec(n_rows, n_columns, **where)
-    box = ax.get_position()
-    sides = dict(left=box.x0, right=box.x1, bottom=box.y0, top=box.y1)
-    return ax.figure.add_gridspec(n_rows, n_columns, **sides, **where)
+def _name_axes(panel: Any, grids: Sequence[Grid], where: Arrangement) -> None:
+    """The names of the two columns of a map."""
+    style = dict(fontsize=where.font, labelpad=2, parse_math=False)
+    for grid, size, label in zip(
+        grids, (where.width, where.height), (panel.set_xlabel, panel.set_ylabel)
+    ):
+        label(short(grid.name, int(size / (CHARACTER * where.font))), **style)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_ENCODED = 32  # characters of the name of an encoded column: it ends in what tells it apart
+MOST_OF_AXES = 0.4  # the width of the names on each side, as a share
 GROUP_GAP = 0.8  # between inputs of different columns, in steps between neighbors
 
 
@@ -178,12 +179,21 @@ class NetworkDisplay(Display):
                 )
                 for k, at in zip(drawn[layer], heights[layer])
             ]  # fmt: skip
-            shares[side] = min(0.4, (widest(texts, ax) + 1.5 * GAP) / room[0])
+            shares[side] = min(MOST_OF_AXES, (_shrunk(texts, ax, room[0]) + 1.5 * GAP) / room[0])
         width = n_layers / (1 - sum(shares))
         ax.set_xlim(-shares[0] * width, n_layers + shares[1] * width)
         if not len(drawn[0]):
             remark = "no input has a path to an output:\npredictions are constant"
             ax.text(0.3, 0.5, remark, transform=ax.transAxes, ha="center", va="center")
+
+
+def _shrunk(texts: list[Any], ax: Any, room: float) -> float:
+    """The width of the widest of `texts`, whose font is made small enough for their part of it."""
+    width, most = widest(texts, ax), MOST_OF_AXES * room - 1.5 * GAP
+    if width > most:
+        for text in texts:
+            text.set_fontsize(text.get_fontsize() * max(most, 1) / width)
+    return min(width, most)
 
 
 def _columns_read(network: Any, n_inputs: int) -> Ints:
