@@ -741,14 +741,14 @@ def test_other_arrays_have_the_effects_of_dense_ones(as_given):
 def test_the_effect_of_an_unselected_column_is_exactly_flat(pruned):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(100, 3)), columns=list("abc")).assign(d=list("uv") * 50)
-    model = RegularizedMLPRegressor((), penalty="group_l1", alpha=0.05, encoder="table")
+    model = RegularizedMLPRegressor((), penalty="group_l1", alpha=0.1, encoder="table")
     model.fit(frame, frame["b"] ** 2)
     assert list(np.flatnonzero(model.selected_features_)) == [1]
     model = model.prune() if pruned else model
     display = FeatureEffectDisplay.from_estimator(model, frame, features=list("abcd"))
     for name in "acd":
         assert_array_equal(effect_of(display, name)[1], display.mean)
-    assert np.ptp(effect_of(display, "b")[1]) > 0.5
+    assert np.ptp(effect_of(display, "b")[1]) > 0.3
     default = FeatureEffectDisplay.from_estimator(model, frame)
     assert [effect.grids[0].name for effect in default.effects] == ["b"]
 
@@ -1087,12 +1087,12 @@ def shown_effects():
 
 @pytest.mark.parametrize("n_columns", [3, 12, 60])
 @pytest.mark.parametrize("features", ["default", "all", "pairs"])
-@pytest.mark.parametrize("figsize", ["own", None, (4, 3)])
-@pytest.mark.parametrize("layout", ["constrained", None])
+@pytest.mark.parametrize(
+    "figsize, layout",
+    [("own", None), (None, "constrained"), (None, None), ((4, 3), "constrained")],
+)
 def test_no_text_of_effects_covers_another(shown_effects, n_columns, features, figsize, layout):
     effects, mean = shown_effects[n_columns, features]
-    if features == "all" and figsize == (4, 3) and n_columns == 60:
-        pytest.skip("60 panels of half an inch hold no text of a size that can be read")
     ax = None if figsize == "own" else plt.subplots(figsize=figsize, layout=layout)[1]
     display = FeatureEffectDisplay(effects=effects, mean=mean).plot(ax)
     assert len(display.axes_) == len(effects)

@@ -276,8 +276,10 @@ def regularization_path(
     spread ``max_iter`` epochs (or 2000 steps, if that is more) evenly over the alphas, and begin
     with a third as many at the first one; their rate falls from ``learning_rate_init`` to a tenth
     of it at each alpha, and ``batch_size="auto"`` is a tenth of the rows, but 32 at least and 200
-    at most. Their networks are near a stationary point, not at one, as ``stationarity`` says; a
-    rate of 0.01 suits a path better than the default of the estimators.
+    at most. Once less than a third of the network is left, ten iterations of L-BFGS on all rows
+    follow at each alpha, for penalties that lbfgs takes. Their networks are near a stationary
+    point, not at one, as ``stationarity`` says; a rate of 0.01 suits a path better than the default
+    of the estimators.
 
     Parameters
     ----------

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 WIDE, HIGH = 2.2, 2.0  # inches of a panel with its texts, in a new figure
 WIDE_MAP, HIGH_MAP = 3.4, 2.6
-SMALLEST_FONT, LARGEST_FONT = 4, 8
-LETTERS, LINES = 16, 11  # of a panel, for which the font is to be small enough
-GAP = 6  # points between a panel and what is beside it
+SMALLEST_FONT, LARGEST_FONT = 1, 8
+LETTERS, LINES = 13, 9  # of a panel, for which the font is to be small enough
+GAP = 0.75  # between a panel and what is beside it, in sizes of the font
+TICK = 0.25  # length of a tick, and from it to its text, in sizes of the font
 BAR = 7  # points: the width of a bar of colors
 LONGEST_LABEL = 0.3  # names of levels beside or below a panel, as a share of it and its texts
 
@@ -69,6 +70,7 @@ class Arrangement:
         self.down = -(-n // self.across)
         pitch = room / (self.across, self.down)
         self.font = font_of(pitch)
+        self.gap, self.tick = GAP * self.font, TICK * self.font
         n_ticks = int(np.clip(pitch[1] / (3 * self.font), 1, 5))
         self.limits_ticks = _round_ticks(limits, n_ticks)
         self.color_ticks = _round_ticks(color_limits, n_ticks)
@@ -88,7 +90,7 @@ class Arrangement:
         ]
         bottoms = [self._bottom(k) for k in range(n)]
         self.bottoms = [max(bottoms[r * self.across :][: self.across]) for r in range(self.down)]
-        self.top = GAP + LINE * self.font
+        self.top = 1.5 * self.gap + LINE * self.font  # a title given later takes a little
         self.height = max(1.0, (room[1] - sum(self.bottoms)) / self.down - self.top)
 
     def has_numbers(self, k: int) -> bool:
@@ -107,7 +109,7 @@ class Arrangement:
     def bar_box(self, k: int) -> tuple[float, float, float, float]:
         """The same of the bar of colors beside a map."""
         left, bottom, width, height = self.box(k)
-        return left + width + GAP / self.room[0], bottom, BAR / self.room[0], height
+        return left + width + self.gap / self.room[0], bottom, BAR / self.room[0], height
 
     def _beside(self, effect: Effect, pitch: Floats) -> Ticks:
         if len(effect.grids) == 1:
@@ -117,16 +119,16 @@ class Arrangement:
 
     def _sides(self, k: int) -> tuple[float, float]:
         """Points that the texts of a panel take on its left and right."""
-        left = GAP + (self.beside[k].size(self.font)[0] if self.has_numbers(k) else 0)
+        left = self.gap + (self.beside[k].size(self.font)[0] if self.has_numbers(k) else 0)
         if len(self.effects[k].grids) == 1:
-            return left, GAP
-        label = LINE * self.font + GAP
-        return left + label, BAR + 3 * GAP + self.color_ticks.size(self.font)[0] + label
+            return left, self.gap
+        label = LINE * self.font + self.gap
+        return left + label, BAR + 3 * self.gap + self.color_ticks.size(self.font)[0] + label
 
     def _bottom(self, k: int) -> float:
         """Points that the texts of a panel take below it."""
         n_labels = len(self.effects[k].grids) - 1
-        return GAP + self.below[k].size(self.font)[1] + n_labels * LINE * self.font
+        return self.gap + self.below[k].size(self.font)[1] + n_labels * LINE * self.font
 
 
 def font_of(pitch: Floats) -> float:

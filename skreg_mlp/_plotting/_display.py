@@ -32,9 +32,7 @@ TICK_WIDTH = 45  # points of the top axis for each number on it
 GAP = 8  # points between a name and what it names
 ESTIMATORS = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
 CV_ESTIMATORS = "a fitted RegularizedMLPClassifierCV or RegularizedMLPRegressorCV"
-
-
-INNER = ("best_estimator_", "regressor_", "estimator_")  # what meta-estimators call what they hold
+INNER = ("best_estimator_", "regressor_")  # of a search, and of a TransformedTargetRegressor
 
 
 def network_of(

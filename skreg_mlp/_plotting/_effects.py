@@ -6,7 +6,7 @@ column, whether X is an array or a frame of pandas or polars.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from skreg_mlp._typing import Array, Floats, Ints
+    from skreg_mlp.encoding._table import Levels
 
 TAILS = 0.01  # share of the values beyond each end of a grid
 N_BINS = 12  # of a histogram
@@ -111,10 +112,11 @@ def with_value(X: Any, whole: Any, column: int, row: int) -> Any:
     return copy.tocsr() if sparse.issparse(X) else copy
 
 
-def column_of(X: Any, column: int) -> Any:
-    """A table of one column, dense."""
+def read_column(X: Any, column: int, name: str) -> tuple[Any, Levels]:
+    """A column as numbers, nan where missing: its values (levels are None), or codes of levels."""
     one = X.iloc[:, [column]] if hasattr(X, "iloc") else X[:, [column]]
-    return one.toarray() if sparse.issparse(one) else one
+    table = read_table(one.toarray() if sparse.issparse(one) else one, [name])
+    return table.X[:, 0].astype(np.float64), table.levels[0]
 
 
 # --------------------------------------------------------------------------------------------
@@ -124,9 +126,7 @@ def grid_of(
     X: Any, column: int, name: str, n_grid: int, weight: Floats | None
 ) -> tuple[Grid, list[int]]:
     """The grid of a column, and a row of X for each of its values (missing comes last)."""
-    table = read_table(column_of(X, column), [name])
-    values: Any = table.X[:, 0].astype(np.float64)
-    levels = table.levels[0]
+    values, levels = read_column(X, column, name)
     weight = np.ones(len(values)) if weight is None else weight
     total = weight.sum()
     absent = np.isnan(values)
@@ -153,9 +153,11 @@ def grid_of(
 
 
 def _quantiles(x: Floats, different: Floats, weight: Floats, n_grid: int) -> Floats:
-    """Quantiles of sorted `x`; where many are equal, some of the `different` values as well."""
+    """Quantiles of sorted `x`; where most of them are equal, some `different` values as well."""
     asked = np.linspace(TAILS, 1 - TAILS, n_grid)
     chosen = np.unique(quantile_of_sorted(x, asked, weight))
+    if len(chosen) > n_grid / 2:
+        return chosen
     asked = np.linspace(TAILS, 1 - TAILS, n_grid - len(chosen))
     return np.union1d(chosen, quantile_of_sorted(different, asked))
 
@@ -178,7 +180,8 @@ class Averages:
 
     def of_rows(self, X: Any) -> float:
         weight = None if self.weight is None else self.weight[self.rows]
-        return float(np.average(self.predict(X), weights=weight))
+        predictions = np.asarray(self.predict(X), dtype=np.float64)  # float32 would round the mean
+        return float(np.average(predictions, weights=weight))
 
     def as_given(self) -> float:
         """The average with X as it is."""
@@ -191,11 +194,10 @@ class Averages:
         average = np.empty([len(rows) for rows in places])
         part = rows_of(self.X, self.rows)
         for index in np.ndindex(average.shape):
-            if index[-1] == 0 and len(columns) == 2:  # the first column keeps its value
-                outer = with_value(part, self.X, columns[0], places[0][index[0]])
-            table = outer if len(columns) == 2 else part
-            row = places[-1][index[-1]]
-            average[index] = self.of_rows(with_value(table, self.X, columns[-1], row))
+            table = part
+            for column, rows, k in zip(columns, places, index):
+                table = with_value(table, self.X, column, rows[k])
+            average[index] = self.of_rows(table)
         return _sorted_levels(grids, average)
 
 
@@ -208,8 +210,6 @@ def _sorted_levels(grids: list[Grid], average: Floats) -> Effect:
             order = np.argsort(means[: len(grid.values)], kind="stable")
             last = np.arange(len(order), len(grid))
             average = np.take(average, [*order, *last], axis=axis)
-            grid = Grid(
-                grid.name, grid.values[order], False, grid.shares[order], None, grid.missing
-            )
+            grid = replace(grid, values=grid.values[order], shares=grid.shares[order])
         sorted_grids.append(grid)
     return Effect(tuple(sorted_grids), average)

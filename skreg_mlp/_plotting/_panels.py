@@ -272,6 +272,6 @@ def _fit(at: Floats, texts: list[str], size: float) -> bool:
 
 
 def _every(n: int, n_fitting: float) -> Ints:
-    """Indices of all of n, or of as many as fit, the first and the last among them."""
-    n_shown = min(n, max(1, int(n_fitting)))
-    return np.unique(np.linspace(0, n - 1, n_shown).round().astype(int))
+    """Indices of all of n, or of every second, third and so on; always the last, often missing."""
+    step = -(-n // max(1, int(n_fitting)))
+    return np.arange((n - 1) % step, n, step)

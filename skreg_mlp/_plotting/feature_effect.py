@@ -22,7 +22,7 @@ from skreg_mlp._plotting._display import (
     short,
     widest,
 )
-from skreg_mlp._plotting._effects import Averages, as_table, spread_rows
+from skreg_mlp._plotting._effects import Averages, as_table, read_column, spread_rows
 from skreg_mlp._plotting._panels import (
     CHARACTER,
     centered_limits,
@@ -151,8 +151,9 @@ class FeatureEffectDisplay(Display):
             default the second of two classes, or the only output; needed if there are more.
         n_grid : int, default=32
             Largest number of values of a column, at least 2. All of its values if there are no
-            more; otherwise quantiles of numbers, from 1 to 99 %, or the most frequent levels. A
-            pair takes at most 16 of each.
+            more; otherwise quantiles of numbers, from 1 to 99 %, or the most frequent levels. Where
+            most quantiles are equal, some of the other numbers come in. A pair takes at most 16
+            values of each.
         max_rows : int, default=1000
             Largest number of rows over which predictions are averaged. Of more rows, one is taken
             from each of `max_rows` stretches of equal length, at places that follow multiples of
@@ -226,7 +227,7 @@ class FeatureEffectDisplay(Display):
             below, beside = where.below[k], where.beside[k]
             panel.set_xticks(below.places, below.texts, rotation=90 * below.upright)
             panel.set_yticks(beside.places, beside.texts)
-            panel.tick_params(labelsize=where.font, length=2, pad=2)
+            panel.tick_params(labelsize=where.font, length=where.tick, pad=where.tick)
             panel.tick_params(axis="y", labelleft=where.has_numbers(k))
             for label in (*panel.get_xticklabels(), *panel.get_yticklabels()):
                 label.set_parse_math(False)
@@ -251,11 +252,11 @@ class FeatureEffectDisplay(Display):
         """The bar of colors, in its axes."""
         bar = bar_ax.figure.colorbar(mesh, cax=bar_ax)
         bar.set_ticks(where.color_ticks.places, labels=where.color_ticks.texts)
-        bar.ax.tick_params(labelsize=where.font, length=2, pad=2)
+        bar.ax.tick_params(labelsize=where.font, length=where.tick, pad=where.tick)
         bar.outline.set_visible(False)
         longest = int(where.height / (CHARACTER * where.font))
         label = short(self.prediction_name, longest)
-        bar.set_label(label, fontsize=where.font, labelpad=2, parse_math=False)
+        bar.set_label(label, fontsize=where.font, labelpad=where.tick, parse_math=False)
 
 
 # --------------------------------------------------------------------------------------------
@@ -353,11 +354,12 @@ def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]
         rows=np.arange(len(kept)),
     )
     spreads = np.zeros(len(averages.names))
-    for j in range(len(spreads)):
+    for j, name in enumerate(averages.names):
         try:
-            spreads[j] = few.effect((j,), min(n_grid, RANK_GRID)).spread
+            read_column(few.X, j, name)
         except (TypeError, ValueError):  # such as dates, which have no grid
             continue
+        spreads[j] = few.effect((j,), min(n_grid, RANK_GRID)).spread
     least = 1e-12 * max(abs(averages.as_given()), spreads.max())
     order = np.argsort(-spreads, kind="stable")[:MOST_SHOWN]
     return [(int(j),) for j in order if spreads[j] > least]
@@ -368,7 +370,7 @@ def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]
 # --------------------------------------------------------------------------------------------
 def _set_title(panel: Any, name: str, where: Arrangement) -> None:
     """The name of a column above its panel, as much of it as fits."""
-    style = dict(fontsize=where.font, loc="left", pad=3, parse_math=False)
+    style = dict(fontsize=where.font, loc="left", pad=1.5 * where.tick, parse_math=False)
     length = LONGEST_NAME
     title = panel.set_title(short(name, length), **style)
     while length > 3 and widest([title], panel) > where.width:
@@ -378,7 +380,7 @@ def _set_title(panel: Any, name: str, where: Arrangement) -> None:
 
 def _name_axes(panel: Any, grids: Sequence[Grid], where: Arrangement) -> None:
     """The names of the two columns of a map."""
-    style = dict(fontsize=where.font, labelpad=2, parse_math=False)
+    style = dict(fontsize=where.font, labelpad=where.tick, parse_math=False)
     for grid, size, label in zip(
         grids, (where.width, where.height), (panel.set_xlabel, panel.set_ylabel)
     ):
