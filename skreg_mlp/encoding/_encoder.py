@@ -80,7 +80,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         For each input column its levels in the training rows, sorted, or None for numbers.
     n_features_in_ : int
         Number of input columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the input columns, where X has string names for all of them.
 
     See Also
@@ -190,7 +190,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : array-like of shape (n_features_in_,), optional
+        input_features : array-like of shape (`n_features_in_`,), optional
             Names of the input columns; by default those of `fit`, or else x0, x1 and so on.
 
         Returns
