@@ -138,10 +138,7 @@ def ours_table(task):
 
 
 def ours_raw(task):
-    network = _ours(task)
-    if "encoder" in network.get_params():
-        network.set_params(encoder=None)
-    return make_pipeline(scaled_columns(), network)
+    return make_pipeline(scaled_columns(), _ours(task))
 
 
 OURS = {"ours_auto": ours_auto, "ours_table": ours_table, "ours_raw": ours_raw}

@@ -123,6 +123,11 @@ def _aligned(figures: Floats, n_alphas: int) -> Floats:
     return np.concatenate([figures, rest])[:n_alphas]
 
 
+def _stacked(folds: list[_Fold], n_alphas: int) -> Floats:
+    """Figures of all folds at exactly `n_alphas`: an array (n_splits, n_alphas, 3)."""
+    return np.stack([_aligned(fold.figures, n_alphas) for fold in folds])
+
+
 def _cv_results(alphas: Floats, figures: Floats) -> dict[str, Any]:
     """``cv_results_`` in scikit-learn's layout, from figures (n_splits, n_alphas, 3)."""
     scores, fit_times, score_times = np.moveaxis(figures, -1, 0)
@@ -281,10 +286,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         results = Parallel(n_jobs=self.n_jobs)(tasks)
         paths, folds = results[: len(starts)], results[len(starts) :]
         folds = [folds[k : k + len(splits)] for k in range(0, len(folds), len(splits))]
-        figures = [
-            np.stack([_aligned(fold.figures, len(path)) for fold in of_start])
-            for of_start, path in zip(folds, paths)
-        ]
+        figures = [_stacked(of_start, len(path)) for of_start, path in zip(folds, paths)]
         best = self._best_encoder(starts, figures)
         self.path_ = paths[best]
         self._report_choice(figures[best])
@@ -312,7 +314,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         seeds: list[int],
     ) -> None:
         """Extend path and scores below the grid until the best score is no longer at its edge."""
-        figures = np.stack([_aligned(fold.figures, len(self.path_)) for fold in folds])
+        figures = _stacked(folds, len(self.path_))
         while self._at_lower_edge() and (grid := start.grid.below(self.path_.alphas[0])):
             lowest = start.entry.pack(
                 start.walk.problem.network, self.path_.coefs[0], self.path_.intercepts[0]
@@ -324,8 +326,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
                 tasks.append(delayed(_one_fold)(quiet, rows, grid, split, None, fold.lowest))
             path, *folds = Parallel(n_jobs=self.n_jobs)(tasks)
             self.path_ = joined(path, self.path_)
-            lower = np.stack([_aligned(fold.figures, len(path)) for fold in folds])
-            figures = np.concatenate([lower[:, ::-1], figures], axis=1)
+            figures = np.concatenate([_stacked(folds, len(path))[:, ::-1], figures], axis=1)
             self._report_choice(figures)
 
     def _at_lower_edge(self) -> bool:

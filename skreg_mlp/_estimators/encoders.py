@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array, check_X_y
-from sklearn.utils.validation import has_fit_parameter, validate_data
+from sklearn.utils.validation import has_fit_parameter
 
 from skreg_mlp import _validation as validation
+from skreg_mlp._training.entry import rows_of
 from skreg_mlp.encoding._encoder import TableEncoder, coded, fit_on
-from skreg_mlp.encoding._table import is_frame, rows_of
+from skreg_mlp.encoding._table import given_columns
 
 if TYPE_CHECKING:
     from skreg_mlp._typing import Floats, Ints
@@ -53,16 +54,9 @@ def check_chunks(encoder: Any) -> None:
 
 def raw(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Any, Any]:
     """X as the user gave it, a frame or an array of any type, and validated y."""
-    X = raw_X(estimator, X, reset=reset)
+    X = given_columns(estimator, X, reset=reset)
     y = check_X_y(np.zeros((len(X), 1)), y, multi_output=True, y_numeric=numeric)[1]
     return X, y
-
-
-def raw_X(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """X with as many columns, of the same names, as in `fit`, unless this is `fit`."""
-    if is_frame(X):
-        return validate_data(estimator, X, reset=reset, skip_check_array=True)
-    return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
 
 
 def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: Ints | None) -> Any:

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg_mlp._estimators.encoders import encoded, raw_X
+from skreg_mlp._estimators.encoders import encoded
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
@@ -32,6 +32,7 @@ from skreg_mlp._training.entry import of_features
 from skreg_mlp._validation import check_finite, prediction_dtype
 from skreg_mlp.encoding import TableEncoder
 from skreg_mlp.encoding._encoder import keeping
+from skreg_mlp.encoding._table import given_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ class FittedNetwork(BaseEstimator):
     def _inputs_of(self, X: Any) -> Any:
         """X as the network reads it; whether it is finite is not yet looked at."""
         if self._encoder is not None:
-            return encoded(self._encoder, raw_X(self, X, reset=False))
+            return encoded(self._encoder, given_columns(self, X, reset=False))
         return validate_data(
             self,
             X,

@@ -21,7 +21,7 @@ from skreg_mlp._estimators.encoders import check_chunks
 from skreg_mlp._estimators.fitted import FittedNetwork
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
-from skreg_mlp._training.entry import fitted_weights
+from skreg_mlp._training.entry import fitted_weights, rows_of
 from skreg_mlp._training.fit import initial_theta, minimize, new_trainer
 from skreg_mlp._training.progress import CallbackSupportMixin, Lines, Tasks, with_callbacks
 from skreg_mlp._training.settings import build_problem
@@ -164,7 +164,7 @@ def task_data(shown: Any, y: Any, weight: Any, rows: Ints | None = None) -> dict
     """The training data for hooks: all rows or those in `rows`, copied only if a hook asks."""
 
     def part(values: Any) -> Any:
-        return values if rows is None else getattr(values, "iloc", values)[rows]
+        return values if rows is None else rows_of(values, rows)
 
     def metadata() -> dict[str, Any]:
         return {"sample_weight": part(weight)}

@@ -100,8 +100,9 @@ cdef extern from *:
     #define c_take_columns(is_float, ...) EITHER(take_columns, is_float, __VA_ARGS__)
     #define c_encode(is_float, ...) EITHER(encode, is_float, __VA_ARGS__)
     #define c_decode(is_float, ...) EITHER(decode, is_float, __VA_ARGS__)
-    #define c_coded_product(is_float, ...) EITHER(coded_product, is_float, __VA_ARGS__)
-    #define c_coded_gradient(is_float, ...) EITHER(coded_gradient, is_float, __VA_ARGS__)
+    #define c_coded(transposed, is_float, ...) \
+        (transposed ? EITHER(coded_gradient, is_float, __VA_ARGS__) \
+                    : EITHER(coded_product, is_float, __VA_ARGS__))
     #define c_adam_weights(is_float, ...) EITHER(adam_weights, is_float, __VA_ARGS__)
     #define c_adam_rows(is_float, ...) EITHER(adam_rows, is_float, __VA_ARGS__)
     #define c_sgd_rows(is_float, ...) EITHER(sgd_rows, is_float, __VA_ARGS__)
@@ -135,12 +136,8 @@ cdef extern from *:
     Py_ssize_t c_decode(
         bint, int64_t*, int64_t*, float*, float*, Coding*, void*, Py_ssize_t, Py_ssize_t
     ) nogil
-    Py_ssize_t c_coded_product(
-        bint, int64_t*, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t,
-        Py_ssize_t
-    ) nogil
-    Py_ssize_t c_coded_gradient(
-        bint, int64_t*, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t,
+    Py_ssize_t c_coded(
+        bint, bint, int64_t*, int64_t*, float*, float*, Coding*, void*, void*, void*, Py_ssize_t,
         Py_ssize_t
     ) nogil
     void c_adam_weights(
@@ -571,16 +568,10 @@ cdef multiply_coded(block, matrix, scratch, out, bint transposed):
     items(&O, &M, out, (n_outputs if transposed else n) * M.n_columns, WRITTEN)
     items(&T, &M, scratch, (b.most_states + 2) * M.n_columns, WRITTEN)
     with nogil:
-        if transposed:
-            wrong = c_coded_gradient(
-                M.kind == b"f", b.rows, b.ends, b.fractions, b.values, &b.coding, M.data, T.data,
-                O.data, n, M.n_columns
-            )
-        else:
-            wrong = c_coded_product(
-                M.kind == b"f", b.rows, b.ends, b.fractions, b.values, &b.coding, M.data, T.data,
-                O.data, n, M.n_columns
-            )
+        wrong = c_coded(
+            transposed, M.kind == b"f", b.rows, b.ends, b.fractions, b.values, &b.coding, M.data,
+            T.data, O.data, n, M.n_columns
+        )
     if wrong >= 0:
         raise wrong_state(wrong)
 

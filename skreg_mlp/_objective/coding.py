@@ -18,9 +18,9 @@ import numpy as np
 from skreg_mlp._kernels import fused
 
 BEND = 3.0  # the magnitude that a value tends to, far from the median
-BLOCK_ROWS = 512
+BLOCK_ROWS = 512  # of a pass over all rows
 FEW_OUTPUTS = 5  # for each column: as many are multiplied faster as an array
-SMALL_COPY = 2**25  # bytes that such an array may take
+SMALL_COPY = 2**25  # bytes that a copy of columns may take, however many they are
 DTYPE = np.dtype(np.float32)  # of encoded values; weights and their products may be wider
 
 
@@ -63,7 +63,7 @@ class Coding:
 
     @cached_property
     def tables(self):
-        """For each column its outputs, the value first, and what each state adds to the others."""
+        """For each column its outputs but the value, and what each state adds to them."""
         return [self._table(k) for k in range(len(self))]
 
     def _table(self, k):
@@ -245,7 +245,7 @@ class CodedMatrix:
             self._buffers = [np.empty(size, dtype) for dtype in (np.int64, DTYPE, DTYPE)]
             self._length, self._ends = n, np.empty(coding.starts[-1], np.int64)
         size = len(coding) * n
-        rows, *others = (buffer[:size].reshape(-1, n) for buffer in self._buffers)
+        rows, *others = (buffer[:size].reshape(len(coding), n) for buffer in self._buffers)
         encode(self.X, index, coding, rows, self._ends, *others)
         return CodedBlock(coding, rows, self._ends, *others)
 

@@ -4,11 +4,11 @@ import numpy as np
 from scipy import sparse
 
 from skreg_mlp._kernels import fused, usable
-from skreg_mlp._objective.coding import CodedMatrix
+from skreg_mlp._objective.coding import SMALL_COPY, CodedMatrix
 from skreg_mlp._objective.network import gather_columns
 
 # Columns left of X are copied where they are few or small, else gathered for each batch.
-FEW_COLUMNS, SMALL_COPY = 0.25, 2**25  # of all, and bytes
+FEW_COLUMNS = 0.25  # of all
 
 
 def largest_magnitude(values):

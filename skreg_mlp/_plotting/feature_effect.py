@@ -31,8 +31,9 @@ from skreg_mlp._plotting._panels import (
     limits_of,
     with_strip,
 )
+from skreg_mlp._training.entry import rows_of
 from skreg_mlp._validation import check_weights
-from skreg_mlp.encoding._table import is_frame, rows_of
+from skreg_mlp.encoding._table import is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -383,12 +383,16 @@ class _Rounds:
         max_iter = POLISH_ITER if self.problem.penalties.concave else np.inf
         objective.minimize(Lifted(terms, theta, active), self.lifted_tol, max_iter)
         self.lifted_tol = max(0.1 * self.lifted_tol, 0.1 * self.tol)
-        gradient = objective.loss_and_gradient(objective.theta)[1]
-        # near a minimum, what such a step zeros is what is to be zero
-        objective.theta = _proximal_step(
-            objective, objective.theta, gradient, self.step, lambda moved: moved == 0
-        )
+        self.zero(self.step)
         self.step /= 2
+
+    def zero(self, step):
+        """Zero what a proximal step zeros: near a minimum, that is what is to be zero."""
+        objective = self.objective
+        gradient = objective.loss_and_gradient(objective.theta)[1]
+        objective.theta = _proximal_step(
+            objective, objective.theta, gradient, step, lambda moved: moved == 0
+        )
 
     def polish(self, movable, max_iter=POLISH_ITER):
         """Minimize over the support, where the objective is smooth."""
@@ -411,9 +415,7 @@ def polish(problem, theta, *, max_iter):
         while (now := np.count_nonzero(objective.theta)) < left:
             left = now
             rounds.polish(rounds.movable, max_iter)
-            at = objective.theta
-            gradient = objective.loss_and_gradient(at)[1]
-            objective.theta = _proximal_step(objective, at, gradient, 1.0, lambda moved: moved == 0)
+            rounds.zero(1.0)
     except _Stop:
         pass
     theta[...] = objective.theta

@@ -45,7 +45,7 @@ class Rows(NamedTuple):
     def part(self, rows: Ints) -> Rows:
         """Some of the rows, copied."""
         weight = None if self.weight is None else self.weight[rows]
-        return Rows(getattr(self.X, "iloc", self.X)[rows], self.y[rows], weight)
+        return Rows(rows_of(self.X, rows), self.y[rows], weight)
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,11 @@ class Entry:
         X = self.read(X)
         X = X if X.dtype == self.X.dtype else X.astype(self.X.dtype)
         return checked(Data(X, encoded.values, weight), "validation")
+
+
+def rows_of(values: Any, rows: Ints) -> Any:
+    """Some rows of an array or a data frame."""
+    return getattr(values, "iloc", values)[rows]
 
 
 def columns_of(X: Any, columns: Ints) -> Any:

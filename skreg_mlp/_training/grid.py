@@ -10,9 +10,8 @@ import numpy as np
 from scipy import optimize, sparse
 from sklearn.utils import gen_batches
 
-from skreg_mlp._objective.coding import CodedMatrix
+from skreg_mlp._objective.coding import BLOCK_ROWS, CodedMatrix
 from skreg_mlp._objective.data import largest_magnitude
-from skreg_mlp._objective.problem import BLOCK_ROWS
 from skreg_mlp._solvers import lbfgs
 from skreg_mlp._solvers.result import History
 from skreg_mlp._training.settings import scaled

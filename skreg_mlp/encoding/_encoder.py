@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._objective.coding import DTYPE, CodedMatrix, Coding
 from skreg_mlp._objective.losses import quantile_of_sorted
 from skreg_mlp._validation import check_parameters, check_weights
-from skreg_mlp.encoding._table import Table, is_frame, read_table
+from skreg_mlp.encoding._table import Table, given_columns, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,10 +229,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     # -- reading ----------------------------------------------------------------------------------
     def _read(self, X: Any, *, reset: bool) -> Table:
         """X as a table, its columns checked against those of `fit` unless `reset`."""
-        check: dict[str, Any] = dict(skip_check_array=True)
-        if not is_frame(X):
-            check = dict(dtype=None, ensure_all_finite=False, accept_sparse=True)
-        X = validate_data(self, X, reset=reset, **check)
+        X = given_columns(self, X, reset=reset)
         if reset:
             return read_table(X, self._names())
         used = [bool(column.names) for column in self._columns]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,17 +53,10 @@ def read_table(
     `used` is not looked at.
     """
     used = [True] * X.shape[1] if used is None else used
-    if sparse.issparse(X):
-        raise TypeError(
-            "A sparse X cannot be encoded: leave encoder=None and scale X, for instance with "
-            "MaxAbsScaler, or pass a dense array."
-        )
-    if not is_frame(X):
-        X = check_array(X, dtype=None, ensure_all_finite=False)
-        if X.dtype.kind in "fiub" and (known is None or not any(known)):
-            X = check_array(X, dtype=(np.float64, np.float32), order="C", ensure_all_finite=False)
-            _refuse_infinity(X, names, used)
-            return Table(X, [None] * X.shape[1])
+    if not is_frame(X) and X.dtype.kind in "fiub" and (known is None or not any(known)):
+        X = check_array(X, dtype=(np.float64, np.float32), order="C", ensure_all_finite=False)
+        _refuse_infinity(X, names, used)
+        return Table(X, [None] * X.shape[1])
     columns: list[Floats] = []
     levels: list[Levels] = [None] * X.shape[1] if known is None else list(known)
     for k in range(X.shape[1]):
@@ -81,14 +75,24 @@ def read_table(
     return Table(numbers, levels)
 
 
+def given_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """X as it was given, a frame or an array of any type; its columns are those of `fit`.
+
+    With `reset` this is `fit`, and their number and names are kept.
+    """
+    if sparse.issparse(X):
+        raise TypeError(
+            "A sparse X cannot be encoded: leave encoder=None and scale X, for instance with "
+            "MaxAbsScaler, or pass a dense array."
+        )
+    if is_frame(X):
+        return validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
+
+
 def is_frame(X: Any) -> bool:
     """Whether X is a data frame of pandas or polars."""
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "get_column"))
-
-
-def rows_of(X: Any, rows: Any) -> Any:
-    """Some rows of an array or a data frame."""
-    return getattr(X, "iloc", X)[rows]
 
 
 def _refuse_infinity(X: Floats, names: Sequence[str], used: Sequence[bool]) -> None:
