@@ -3,12 +3,15 @@
 import contextlib
 import io
 import re
+import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 from sybil import Document, Example, Region, Sybil
 
 NOT_TESTED_EVERYWHERE = {"shap"}  # large, and not in the extra `test`
+TABLES = Path(__file__).parent / "examples"  # what blocks may read: its CSV files
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n+```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -21,6 +24,9 @@ def page(document: Document):
 def evaluate(example: Example):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)  # for what blocks write
+        Path("examples").mkdir()
+        for table in TABLES.glob("*.csv"):
+            shutil.copy(table, "examples")
         run(example)
 
 
