@@ -88,8 +88,8 @@ for name, model in models.items():
 # good as each other, and the linear model is behind them in the area under the curve.
 #
 # What has the network learned? These are the four columns of largest importance. Ord's kangaroo rat
-# is heavier and has shorter feet, keeps to some of the plots, and was more frequent in some years
-# than in others. The diamonds are the animals that nobody weighed or measured.
+# is heavier and has shorter feet, and it is more frequent on some plots and in some years. The
+# diamonds are the animals that nobody weighed or measured.
 FeatureEffectDisplay.from_estimator(network, X_train, features=X.columns[order[:4]].tolist())
 plt.show()
 
@@ -107,7 +107,8 @@ print("The loaded network predicts the same:", np.abs(difference).max() < 1e-6)
 
 # %%
 # The next animals are caught on a plot that is new, and the third one escapes from the scale.
-# Neither is an error: a level that is new gets no indicator, a missing value has its own.
+# Neither is an error: a level that is new counts as one of the rare ones, and a missing weight has an
+# indicator of its own.
 animals = pd.DataFrame(
     {
         "year": 2002,
