@@ -107,8 +107,8 @@ print("The loaded network predicts the same:", np.abs(difference).max() < 1e-6)
 
 # %%
 # The next animals are caught on a plot that is new, and the third one escapes from the scale.
-# Neither is an error: a level that is new counts as one of the rare ones, and a missing weight has an
-# indicator of its own.
+# Neither is an error: a level that is new counts as one of the rare ones, and a missing weight has
+# an indicator of its own.
 animals = pd.DataFrame(
     {
         "year": 2002,
