@@ -154,7 +154,7 @@ CANDIDATES = OURS | RIVALS
 
 
 def fit_predict(candidate, task, X_train, y_train, X_test):
-    """Probabilities or predictions, and of ours the size of the network."""
+    """Probabilities or predictions, and of ours the size of the network and its path."""
     estimator = CANDIDATES[candidate](task).fit(X_train, y_train)
     predict = estimator.predict_proba if task == CLASS else estimator.predict
     return np.asarray(predict(X_test)), _size(estimator) if candidate in OURS else {}
@@ -162,10 +162,13 @@ def fit_predict(candidate, task, X_train, y_train, X_test):
 
 def _size(estimator):
     network = estimator[-1] if hasattr(estimator, "steps") else estimator
+    loss = network.path_.loss
     return {
         "weights": 1 - float(network.sparsity_),
         "selected": int(network.n_selected_features_),
         "columns": int(network.n_features_in_),
+        "zigzag": float(np.abs(np.diff(loss)).sum() / (loss[-1] - loss[0])),
+        "stationarity": float(np.median(network.path_.stationarity)),
     }
 
 

@@ -5,7 +5,9 @@ and the peers run with the defaults except where it says otherwise. A quarter of
 out, by three seeds, stratified by class. Measured on those rows: log-loss in classification (lower
 is better), R2 in regression (higher is better). Seconds are CPU seconds of fit and predict in one
 process on one thread, preprocessing and every search for a parameter included. "weights" is the
-share of our weights that are not zero.
+share of our weights that are not zero; "zigzag" is the sum of the absolute changes of the training
+loss along our path over its rise (1: it only rises), in the median of all runs and at worst;
+"stationarity" is the median of that of the networks of a path.
 
     python benchmarks/tables.py > benchmarks/tables.txt
 
@@ -174,15 +176,20 @@ def report():
         header = ["ours", "rival", "ahead", "classification", "regression", "times as fast"]
         table(header, [pair(results, one, c) for one in ours for c in present if c not in ours])
         print()
-        table(["ours", "weights", "selected columns"], [sizes(results, one) for one in ours])
+        header = ["ours", "weights", "selected columns", "zigzag", "worst", "stationarity"]
+        table(header, [sizes(results, one) for one in ours])
 
 
 def sizes(results, candidate):
-    """Medians of the shares of weights and of columns that are left."""
-    records = [r for (_, _, who), r in results.items() if who == candidate and "weights" in r]
-    weights = [r["weights"] for r in records]
+    """Medians of the shares of weights and of columns that are left, and of figures of the path."""
+    records = [r for (_, _, who), r in results.items() if who == candidate and "zigzag" in r]
     columns = [r["selected"] / r["columns"] for r in records]
-    return [candidate, median(weights, ".1%"), median(columns, ".1%")]
+    weights, zigzag, residual = (
+        [r[k] for r in records] for k in ("weights", "zigzag", "stationarity")
+    )
+    shares = [median(weights, ".1%"), median(columns, ".1%")]
+    worst = format(max(zigzag, default=np.nan), ".3f")
+    return [candidate, *shares, median(zigzag, ".3f"), worst, median(residual, ".1e")]
 
 
 def list_sets(names):

@@ -332,11 +332,22 @@ def test_partial_fit_needs_a_fitted_encoder(cls):
     assert_allclose(model.prune().predict(FRAME[:5]) == model.predict(FRAME[:5]), True)
 
 
+@pytest.mark.parametrize("column", ["age", "city"])
+@pytest.mark.parametrize("cls", [*SINGLES, RegularizedMLPRegressorCV, RegularizedMLPClassifierCV])
+def test_without_an_encoder_the_error_names_it(cls, column):
+    with pytest.raises(ValueError, match="encoder='table'"):
+        cls((4,)).fit(FRAME[[column]], target(cls))
+
+
 @short
 def test_warm_starts_go_on():
     model = make(warm_start=True, solver="lbfgs", activation="tanh").fit(FRAME, SCORES)
     first = model.objective_
     assert model.fit(FRAME, SCORES).objective_ < first
+    # weights are for the columns of the first encoder: other rows must not move its edges
+    edges = model.encoder_.transform(FRAME)
+    model.fit(FRAME[:60].assign(age=lambda frame: 10 * frame["age"]), SCORES[:60])
+    assert_array_equal(model.encoder_.transform(FRAME), edges)
     with pytest.raises(ValueError, match="warm_start"):
         model.set_params(encoder=TableEncoder(9)).fit(FRAME, SCORES)
 

@@ -93,18 +93,21 @@ def read_rows(
     """Validated X and y, and checked sample weights: see `enter`."""
     numeric = not is_classifier(estimator)
     if estimator.encoder is None:
-        X, y = validate_data(
-            estimator,
-            X,
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=dtype or (np.float64, np.float32),
-            # a copy in C order speeds training up, but a memory map must not be copied
-            order=None if isinstance(X, np.memmap) else "C",
-            multi_output=True,
-            y_numeric=numeric,
-        )
+        try:
+            X, y = validate_data(
+                estimator,
+                X,
+                y,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=dtype or (np.float64, np.float32),
+                # a copy in C order speeds training up, but a memory map must not be copied
+                order=None if isinstance(X, np.memmap) else "C",
+                multi_output=True,
+                y_numeric=numeric,
+            )
+        except ValueError as error:
+            raise _with_remedy(error) from None
         validation.check_magnitude(X, X.dtype, name, "StandardScaler")
     else:
         X, y = raw(estimator, X, y, reset=reset, numeric=numeric)
@@ -118,6 +121,14 @@ def read_rows(
     narrow = X.dtype if estimator.encoder is None else np.float64
     name = f"sample_weight{suffix}"
     return Rows(X, y, validation.check_weights(sample_weight, X.shape[0], narrow, name))
+
+
+def _with_remedy(error: ValueError) -> ValueError:
+    """What scikit-learn says of an X that is not of numbers, and what to do."""
+    text = str(error)
+    if "could not convert string" not in text and "Input X contains NaN" not in text:
+        return error
+    return ValueError(f"{text}\nencoder='table' takes strings, categories and missing values.")
 
 
 def read_validation(

@@ -60,10 +60,16 @@ def raw(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[
 
 
 def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: Ints | None) -> Any:
-    """The encoder of an estimator, fitted on some of the rows (None: all of them)."""
+    """The encoder of an estimator, fitted on some of the rows (None: all of them).
+
+    A warm start keeps the one that it has: the weights belong to its columns.
+    """
     encoder = new_encoder(estimator)
     if isinstance(encoder, FrozenEstimator):
         return _checked(encoder, estimator)
+    kept = getattr(estimator, "encoder_", None) if getattr(estimator, "warm_start", False) else None
+    if _alike(kept, encoder):
+        return kept
     for name in ("n_features_in_", "feature_names_in_"):
         if isinstance(encoder, TableEncoder) and hasattr(estimator, name):
             setattr(encoder, name, getattr(estimator, name))
@@ -75,6 +81,11 @@ def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: 
     weighted = weight is not None and has_fit_parameter(encoder, "sample_weight")
     encoder.fit(X, y, **({"sample_weight": weight} if weighted else {}))
     return _checked(encoder, estimator)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two encoders, fitted or not, are of one class and have the same parameters."""
+    return type(one) is type(other) and str(one.get_params()) == str(other.get_params())
 
 
 def _checked(encoder: Any, estimator: Any) -> Any:

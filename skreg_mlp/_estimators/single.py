@@ -74,7 +74,8 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         outputs comes from. It is cloned and fitted on the training rows. Only ``coefs_[0]`` then
         has a row for each encoded column; everything else speaks of the columns of X, and a group
         penalty takes what comes from one column as one group. Not for sparse X; `partial_fit` needs
-        a fitted encoder in a `sklearn.frozen.FrozenEstimator`.
+        a fitted encoder in a `sklearn.frozen.FrozenEstimator`, and a warm start keeps the one that
+        it has.
 
     alpha_scaling : {"mean", "sum"}, default="mean"
         Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the
@@ -442,7 +443,8 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         outputs comes from. It is cloned and fitted on the training rows. Only ``coefs_[0]`` then
         has a row for each encoded column; everything else speaks of the columns of X, and a group
         penalty takes what comes from one column as one group. Not for sparse X; `partial_fit` needs
-        a fitted encoder in a `sklearn.frozen.FrozenEstimator`.
+        a fitted encoder in a `sklearn.frozen.FrozenEstimator`, and a warm start keeps the one that
+        it has.
 
     alpha_scaling : {"mean", "sum"}, default="mean"
         Whether `alpha` weighs the penalty against the mean loss, so that it does not depend on the

@@ -119,16 +119,17 @@ class Objective:
 
         if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
             raise _Stop
+        n_iter = min(max_iter, self.max_iter - self.n_iter)
         try:
             optimize.fmin_l_bfgs_b(
                 value_and_gradient,
                 stage.start,
                 bounds=_bounds(stage.signs),
-                m=_n_pairs(len(stage.start)),
+                m=min(_n_pairs(len(stage.start)), n_iter),
                 factr=0,
                 pgtol=tol,
                 maxfun=self.max_fun - self.n_fun,
-                maxiter=min(max_iter, self.max_iter - self.n_iter),
+                maxiter=n_iter,
                 callback=accept,
                 maxls=MAX_LINE_SEARCH,
             )
