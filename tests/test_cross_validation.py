@@ -448,6 +448,28 @@ def test_final_steps_do_not_empty_what_the_folds_chose(solver):
             assert_array_equal(walk.theta, start)
 
 
+@pytest.mark.parametrize("penalty", ["l1", "group_l1", "sparse_group_l1", "mcp", "group_log_sum"])
+@pytest.mark.parametrize("rate", [0.01, 1.0])
+def test_final_steps_never_raise_the_objective(penalty, rate):
+    """Steps that lead away from a minimum are undone, with what they did to zero weights."""
+    est = RegularizedMLPRegressor(
+        (8,), penalty=penalty, alpha=0.03, activation="tanh", solver="lbfgs", random_state=0
+    )
+    walk = new_walk(est, enter(est, X, Y, None))
+    walk.alpha = 0.03
+    _small_steps(walk, walk.penalties())
+    start, objective = walk.theta.copy(), walk.problem.certificate(walk.theta)[1]
+    assert 0 < np.count_nonzero(start) < len(start)
+    est.set_params(solver="adam", learning_rate_init=rate)
+    again = new_walk(est, enter(est, X, Y, None))
+    again.alpha, again.theta = 0.03, start.copy()
+    _small_steps(again, again.penalties())
+    assert again.problem.certificate(again.theta)[1] <= objective
+    assert again.problem.fixed is None
+    if rate == 1:
+        assert not again.theta[start == 0].any()
+
+
 def test_an_empty_choice_is_told():
     """Every row is there twice, once of each class, and both of them in one fold."""
     rows = np.repeat(np.random.default_rng(0).standard_normal((60, 3)), 2, axis=0)

@@ -391,16 +391,29 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
 
 
 def _small_steps(walk: Walk, penalties: list[Penalty | None]) -> tuple[Result, History]:
-    """The last steps of a walk's network, undone where they empty it: no fold has judged that."""
-    problem, start, history = walk.problem, walk.theta.copy(), History()
+    """The last steps of a walk's network.
+
+    A fresh optimizer moves every weight by about its rate. On few rows, or under a concave penalty,
+    that may lead away from the minimum that the folds have judged: where the objective rises or
+    nothing is left, the steps are taken again without the weights that were zero, and undone if
+    that does not help.
+    """
+    problem, start, fixed = walk.problem, walk.theta.copy(), walk.problem.fixed
     problem.penalize(penalties)
-    settings = walk.settings
-    if settings.solver_name(problem) != "lbfgs":
+    settings, descends = walk.settings, walk.settings.solver_name(problem) == "lbfgs"
+    if not descends:
         settings = final_settings(settings, problem.n_rows, FINAL_SHARE)
-    result, _ = minimize(settings, problem, walk.theta, history, walk.rng)
-    problem.compact(walk.theta)
-    if problem.is_empty(walk.theta) and not problem.is_empty(start):
+    limit, was_empty = problem.certificate(start)[1], problem.is_empty(start)
+    for held in (fixed, _zeros(problem, start)):
+        problem.fixed, history = held, History()
+        result, _ = minimize(settings, problem, walk.theta, history, walk.rng)
+        problem.compact(walk.theta)
+        lost = problem.is_empty(walk.theta) and not was_empty
+        lower = descends or problem.certificate(walk.theta)[1] <= limit
+        if result.interrupted or (lower and not lost):
+            break
         walk.theta[...] = start
+    problem.fixed = fixed
     return result, history
 
 
