@@ -13,6 +13,8 @@ from _layouts import read_only, unaligned
 from hypothesis import strategies as st
 from numpy import array, inf  # noqa: F401, for whoever evaluates the repr of a case
 from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.frozen import FrozenEstimator
 
 from skreg_mlp import (
     RegularizedMLPClassifier,
@@ -46,8 +48,21 @@ POSITIVE = ["poisson", "gamma"]
 
 
 # --------------------------------------------------------------------------------------------
-# Penalties as users write them
+# An encoder and penalties as users write them
 # --------------------------------------------------------------------------------------------
+class Squares(TransformerMixin, BaseEstimator):
+    """What a TableEncoder without ramps makes of a table, and the squares of that."""
+
+    def fit(self, X, y=None):
+        self.encoder_ = TableEncoder(n_bins=0).fit(X)
+        self.groups_ = np.tile(self.encoder_.groups_, 2)
+        return self
+
+    def transform(self, X):
+        encoded = self.encoder_.transform(X)
+        return np.hstack([encoded, encoded**2])
+
+
 @dataclass(frozen=True)
 class OnlyProx(Penalty):
     """A lasso that says no more of itself than it must."""
@@ -360,6 +375,9 @@ class Case(Short):
             params["class_weight"] = {self.table.classes[-1]: 2.5}
         if params.get("scoring") == "plain":
             params["scoring"] = plain_score
+        if params.get("encoder") == "frozen":
+            fitted = TableEncoder(n_bins=2)
+            params["encoder"] = fitted if self.table.broken else self._frozen(fitted)
         known = kind().get_params()
         estimator = kind(**{name: value for name, value in params.items() if name in known})
         if self.entry == "warm_start":
@@ -367,6 +385,9 @@ class Case(Short):
         if self.entry == "selection":
             return StabilitySelection(estimator, n_pairs=1, random_state=0, **self.options)
         return estimator
+
+    def _frozen(self, encoder):
+        return FrozenEstimator(encoder.fit(self.table.given()[0]))
 
     def changed(self, params=(), **table):
         """The same with other parameters, and another table."""
@@ -496,10 +517,14 @@ def parameters(draw, entry, task, loss, d):
         shuffle=st.booleans(),
         random_state=st.integers(0, 9),
         verbose=one_of(0, 1, 2),
-        encoder=mostly(None, "table", TableEncoder(n_bins=2), TableEncoder(n_bins=0)),
+        encoder=mostly(
+            None, "table", TableEncoder(n_bins=2), TableEncoder(n_bins=0), "frozen", Squares()
+        ),
     )
     if entry == "cv":
-        optional["encoder"] = mostly(None, "table", "auto", TableEncoder(n_bins=3))
+        optional["encoder"] = mostly(
+            None, "table", "auto", TableEncoder(n_bins=3), "frozen", Squares()
+        )
     if task == "regression":
         optional.update(
             quantile=one_of(0.5, 0.1, 0.9),
