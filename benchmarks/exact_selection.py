@@ -9,8 +9,8 @@ Regression: standard normal columns and noise N(0, 1) on
     sum-s     10 abs(x2 - x1) + 10 abs(x4 - x3) + ... over s columns, 500 rows; s = 0 is noise alone
 Of 50 columns RegularizedMLPRegressorCV selects some. "exact" is the share of runs in which they are
 the true ones; "missed" and "false" are mean numbers of columns. "published" is HarderLASSO (arXiv
-2411.17180), with 500 runs of pairs and 200 of sum. The rule is selection="min", the default: on five other
-seeds for each design "1se" was no better.
+2411.17180), with 500 runs of pairs and 200 of sum. The rule is selection="min", the default: on
+five other seeds for each design "1se" was no better.
 
 Classification: 1000 rows of m uniform columns, the class being whether a point lies on a ring, in
 two opposite quarters (xor), or in any of several such sets. Features are ranked by the last alpha

@@ -340,6 +340,26 @@ def test_without_an_encoder_the_error_names_it(cls, column):
 
 
 @short
+@pytest.mark.parametrize("encoder", [ENCODER, "frozen"], ids=str)
+def test_arrays_after_a_frame_warn_once_of_names(encoder):
+    frame = FRAME[["age"]]
+    encoder = FrozenEstimator(TableEncoder(5).fit(frame)) if encoder == "frozen" else encoder
+    model = make(encoder=encoder).fit(frame, SCORES)
+    with pytest.warns(UserWarning, match="valid feature names") as warned:
+        model.predict(frame.to_numpy())
+    names = [str(w.message) for w in warned if "RegularizedMLPRegressor" in str(w.message)]
+    assert len(names) == 1 and len(warned) == 1 + isinstance(encoder, FrozenEstimator)
+    with pytest.raises(ValueError, match="age"):
+        model.predict(frame.rename(columns={"age": "size"}))
+
+
+def test_a_frozen_encoder_of_other_columns_is_refused():
+    frozen = FrozenEstimator(TableEncoder(5).fit(FRAME[["age"]]))
+    with pytest.raises(ValueError, match="1 features|feature names"):
+        make(encoder=frozen).fit(FRAME, SCORES)
+
+
+@short
 def test_warm_starts_go_on():
     model = make(warm_start=True, solver="lbfgs", activation="tanh").fit(FRAME, SCORES)
     first = model.objective_

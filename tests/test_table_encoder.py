@@ -322,7 +322,7 @@ def test_narrow_numbers_stay_narrow_and_far_ones_keep_their_digits():
     assert_allclose(TableEncoder().fit_transform(x), by_hand(x[:, 0], 16), atol=8 * SINGLE)
     narrow = NUMBERS["normal"][:, None].astype(np.float32)
     for X in (narrow, pd.DataFrame(narrow)):
-        assert TableEncoder().fit(X)._read(X, reset=False).X.dtype == np.float32
+        assert TableEncoder().fit(X)._read(X).X.dtype == np.float32
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

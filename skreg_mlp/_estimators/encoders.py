@@ -103,7 +103,10 @@ def _checked(encoder: Any, estimator: Any) -> Any:
 
 def encoded(encoder: Any, X: Any) -> Any:
     """The columns that a fitted encoder makes of X."""
-    inner = encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder
+    inner = encoder
+    if isinstance(encoder, FrozenEstimator):  # fitted elsewhere, perhaps on other columns
+        inner = encoder.estimator
+        X = given_columns(inner, X, reset=False) if isinstance(inner, TableEncoder) else X
     if isinstance(inner, TableEncoder):
         matrix = coded(inner, X)
         return matrix.toarray(matrix.dtype) if matrix.worth_storing else matrix

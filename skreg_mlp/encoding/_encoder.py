@@ -160,7 +160,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             A parameter is outside its range, X holds infinite values or dates, or no column varies.
         """
         check_parameters(self)
-        table = self._read(X, reset=True)
+        X = given_columns(self, X, reset=True)
+        table = read_table(X, self._names())
         weight = check_weights(sample_weight, len(table.X), np.float64)
         return self._fit(table, weight)
 
@@ -183,7 +184,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             X has other columns than in `fit`, a column another type, or infinite values.
         """
         check_is_fitted(self)
-        return coded(self, X).toarray()
+        return coded(self, given_columns(self, X, reset=False)).toarray()
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Name the outputs, after the column and what they tell of it.
@@ -227,11 +228,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return tags
 
     # -- reading ----------------------------------------------------------------------------------
-    def _read(self, X: Any, *, reset: bool) -> Table:
-        """X as a table, its columns checked against those of `fit` unless `reset`."""
-        X = given_columns(self, X, reset=reset)
-        if reset:
-            return read_table(X, self._names())
+    def _read(self, X: Any) -> Table:
+        """X of the columns of `fit` as a table, of those that are still read."""
         used = [bool(column.names) for column in self._columns]
         return read_table(X, self._names(), self.categories_, used)
 
@@ -360,8 +358,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
 
 def coded(encoder: TableEncoder, X: Any) -> CodedMatrix:
-    """What a fitted encoder makes of X, as a matrix that is not stored."""
-    return encoder._coded(encoder._read(X, reset=False))
+    """What a fitted encoder makes of X, whose columns are known, as a matrix that is not stored."""
+    return encoder._coded(encoder._read(X))
 
 
 def keeping(encoder: TableEncoder, kept: Ints) -> TableEncoder:
