@@ -355,7 +355,7 @@ def test_arrays_after_a_frame_warn_once_of_names(encoder):
 
 def test_a_frozen_encoder_of_other_columns_is_refused():
     frozen = FrozenEstimator(TableEncoder(5).fit(FRAME[["age"]]))
-    with pytest.raises(ValueError, match="1 features|feature names"):
+    with pytest.raises(ValueError, match=r"1 features|feature names"):
         make(encoder=frozen).fit(FRAME, SCORES)
 
 
