@@ -368,6 +368,9 @@ def test_warm_starts_go_on():
     edges = model.encoder_.transform(FRAME)
     model.fit(FRAME[:60].assign(age=lambda frame: 10 * frame["age"]), SCORES[:60])
     assert_array_equal(model.encoder_.transform(FRAME), edges)
+    for other in (FRAME.iloc[:, ::-1], FRAME.iloc[:, 1:]):
+        with pytest.raises(ValueError, match="feature"):
+            model.fit(other, SCORES)
     with pytest.raises(ValueError, match="warm_start"):
         model.set_params(encoder=TableEncoder(9)).fit(FRAME, SCORES)
 

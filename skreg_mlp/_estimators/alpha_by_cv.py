@@ -409,7 +409,8 @@ def _small_steps(walk: Walk, penalties: list[Penalty | None]) -> tuple[Result, H
         result, _ = minimize(settings, problem, walk.theta, history, walk.rng)
         problem.compact(walk.theta)
         lost = problem.is_empty(walk.theta) and not was_empty
-        lower = descends or problem.certificate(walk.theta)[1] <= limit
+        with np.errstate(all="ignore"):  # what has diverged is not lower
+            lower = descends or problem.certificate(walk.theta)[1] <= limit
         if result.interrupted or (lower and not lost):
             break
         walk.theta[...] = start

@@ -69,6 +69,8 @@ def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: 
         return _checked(encoder, estimator)
     kept = getattr(estimator, "encoder_", None) if getattr(estimator, "warm_start", False) else None
     if _alike(kept, encoder):
+        if isinstance(kept, TableEncoder):
+            given_columns(kept, X, reset=False)  # refuses others than those of the weights
         return kept
     for name in ("n_features_in_", "feature_names_in_"):
         if isinstance(encoder, TableEncoder) and hasattr(estimator, name):
