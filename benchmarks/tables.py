@@ -182,10 +182,10 @@ def report():
 
 def sizes(results, candidate):
     """Medians of the shares of weights and of columns that are left, and of figures of the path."""
-    records = [r for (_, _, who), r in results.items() if who == candidate and "zigzag" in r]
+    records = [r for (_, _, who), r in results.items() if who == candidate and "weights" in r]
     columns = [r["selected"] / r["columns"] for r in records]
     weights, zigzag, residual = (
-        [r[k] for r in records] for k in ("weights", "zigzag", "stationarity")
+        [r[k] for r in records if k in r] for k in ("weights", "zigzag", "stationarity")
     )
     shares = [median(weights, ".1%"), median(columns, ".1%")]
     worst = format(max(zigzag, default=np.nan), ".3f")
