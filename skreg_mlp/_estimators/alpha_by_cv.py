@@ -403,7 +403,8 @@ def _small_steps(walk: Walk, penalties: list[Penalty | None]) -> tuple[Result, H
     settings, descends = walk.settings, walk.settings.solver_name(problem) == "lbfgs"
     if not descends:
         settings = final_settings(settings, problem.n_rows, FINAL_SHARE)
-    limit, was_empty = problem.certificate(start)[1], problem.is_empty(start)
+    limit = np.inf if descends else problem.certificate(start)[1]
+    was_empty = problem.is_empty(start)
     for held in (fixed, _zeros(problem, start)):
         problem.fixed, history = held, History()
         result, _ = minimize(settings, problem, walk.theta, history, walk.rng)
