@@ -341,6 +341,8 @@ class ByHand:
         largest = np.exp(f if self.loss in ("poisson", "gamma") else 0 * f) + f
         terms = np.max(largest * (1 + np.abs(self.y)) * (self.weight[:, None] > 0))
         off[:2] += eps * terms
+        # a gradient that vanishes is a sum of terms like these
+        off[2] += eps * np.abs(self.X).mean(axis=0).max()
         # beyond the range of floats anything may come of a rounding
         return np.clip(np.nan_to_num(off, nan=1e300), 0, 1e300), min(max(scores), 1e300)
 

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 
 from skreg_mlp import (
+    PathSelection,
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
@@ -42,7 +43,7 @@ from skreg_mlp.penalties import (
 )
 from skreg_mlp.penalties._names import PENALTIES
 
-ENTRIES = ["fit", "warm_start", "partial_fit", "path", "cv", "selection"]
+ENTRIES = ["fit", "warm_start", "partial_fit", "path", "cv", "selection", "path_selection"]
 EQUIVARIANT = ["squared_error", "huber", "quantile"]
 POSITIVE = ["poisson", "gamma"]
 
@@ -377,17 +378,23 @@ class Case(Short):
             params["scoring"] = plain_score
         if params.get("encoder") == "frozen":
             fitted = TableEncoder(n_bins=2)
-            params["encoder"] = fitted if self.table.broken else self._frozen(fitted)
+            params["encoder"] = self._frozen(fitted)
         known = kind().get_params()
         estimator = kind(**{name: value for name, value in params.items() if name in known})
         if self.entry == "warm_start":
             estimator.set_params(warm_start=True)
         if self.entry == "selection":
             return StabilitySelection(estimator, n_pairs=1, random_state=0, **self.options)
+        if self.entry == "path_selection":
+            return PathSelection(estimator, **self.options)
         return estimator
 
     def _frozen(self, encoder):
-        return FrozenEstimator(encoder.fit(self.table.given()[0]))
+        """The encoder frozen, or as it is where it has nothing to encode."""
+        try:
+            return FrozenEstimator(encoder.fit(self.table.given()[0]))
+        except (ValueError, TypeError):
+            return encoder
 
     def changed(self, params=(), **table):
         """The same with other parameters, and another table."""
@@ -521,7 +528,7 @@ def parameters(draw, entry, task, loss, d):
             None, "table", TableEncoder(n_bins=2), TableEncoder(n_bins=0), "frozen", Squares()
         ),
     )
-    if entry == "cv":
+    if entry in ("cv", "path_selection"):
         optional["encoder"] = mostly(
             None, "table", "auto", TableEncoder(n_bins=3), "frozen", Squares()
         )
@@ -533,7 +540,8 @@ def parameters(draw, entry, task, loss, d):
         )
     else:
         optional.update(class_weight=one_of(None, "balanced", "of the last"))
-    epochs = (3, 1, 6) if entry in ("cv", "selection") else (3, 1, 6, 40)
+    followed = entry in ("cv", "selection", "path_selection")
+    epochs = (3, 1, 6) if followed else (3, 1, 6, 40)
     params = dict(hidden_layer_sizes=hidden, max_iter=draw(one_of(*epochs)))
     if loss not in (None, "squared_error"):
         params["loss"] = loss
@@ -552,6 +560,10 @@ OPTIONS = {
     "selection": dict(
         eps=one_of(1e-2, 1e-3, 0.5), max_features=one_of("all", 1, None),
     ),
+    "path_selection": dict(
+        eps=one_of(1e-2, 1e-3, 0.5), max_features=one_of("all", 1, None), cv=one_of(2, 3),
+        selection=one_of("1se", "min"),
+    ),
 }  # fmt: skip
 
 
@@ -559,7 +571,7 @@ OPTIONS = {
 def options(draw, entry, d):
     optional = dict(OPTIONS[entry])
     required = {name: optional.pop(name) for name in ("cv", "max_features") if name in optional}
-    if entry in ("path", "cv", "selection"):
+    if entry in ("path", "cv", "selection", "path_selection"):
         required["alphas"] = st.one_of(
             st.integers(2, 4),
             st.lists(one_of(0.1, 0.0, 1e-3, 1.0, 10.0), min_size=1, max_size=4),

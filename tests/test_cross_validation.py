@@ -523,3 +523,27 @@ def test_networks_of_the_path_keep_the_parameters_given():
     X, y = np.random.default_rng(0).standard_normal((2, 40, 3))
     network = model.fit(X, y[:, 0]).path_.to_estimator(0)
     assert network.max_iter == 7 and network.n_iter_no_change == 10
+
+
+# --------------------------------------------------------------------------------------------
+# Folds whose loss is beyond all numbers
+# --------------------------------------------------------------------------------------------
+def far_row(n_far):
+    """Counts that rise with x, and rows so far out that exp of their scores has no number."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    X[:n_far, 0] = 1e5
+    return X, rng.poisson(np.exp(0.5 * np.minimum(X[:, 0], 1))).astype(float)
+
+
+@pytest.mark.filterwarnings("ignore:The columns of X have:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_infinite_loss_on_a_fold_is_the_worst_score():
+    X, y = far_row(1)
+    model = RegularizedMLPRegressorCV((), loss="poisson", alphas=[1e-4, 1e-2, 9.0], cv=KFold(3))
+    model.fit(X, y)
+    scores = model.cv_results_["mean_test_score"]
+    assert scores[0] == -np.inf and np.isfinite(scores[-1]) and model.alpha_ == 9
+    assert model.cv_results_["rank_test_score"][0] > 1
+    with pytest.raises(ValueError, match="At every alpha the loss on the rows that a fold leaves"):
+        clone(model).set_params(alphas=[1e-5, 1e-4]).fit(X, y)

@@ -195,6 +195,30 @@ def test_every_fold_fits_its_own(encoder, scoring):
 
 
 @short
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("hidden", [(), (4,)])
+@pytest.mark.parametrize("penalty", [*PENALTIES, "group_mcp", "group_scad", Halving()], ids=str)
+def test_a_column_that_does_not_vary_changes_nothing(penalty, hidden, solver):
+    """The encoder makes no output of it, and no group is without a member."""
+    if solver == "lbfgs" and isinstance(penalty, Halving):
+        pytest.skip("lbfgs needs terms")
+    wide = FRAME.copy()
+    wide.insert(1, "same", 1.0)
+    left = np.arange(6) != 1
+    model = make(hidden=hidden, penalty=penalty, solver=solver, alpha=0.01)
+    one, other = (clone(model).fit(X, SCORES) for X in (FRAME, wide))
+    for a, b in zip([*one.coefs_, *one.intercepts_], [*other.coefs_, *other.intercepts_]):
+        assert_array_equal(a, b)
+    assert one.objective_ == other.objective_ and np.isfinite(one.objective_)
+    assert_array_equal(one.selected_features_, other.selected_features_[left])
+    if isinstance(penalty, str) and penalty.startswith("group"):
+        groups = np.array([0, 3, 0, 1, 1, 0])  # nothing else is in the group of the column
+        merged = clone(model).set_params(feature_groups=groups).fit(wide, SCORES)
+        alone = clone(model).set_params(feature_groups=groups[left]).fit(FRAME, SCORES)
+        assert_array_equal(merged.coefs_[0], alone.coefs_[0])
+
+
+@short
 def test_early_stopping_holds_rows_out_of_the_encoder():
     Spy.seen.clear()
     make(encoder=Spy(), early_stopping=True).fit(FRAME, SCORES)

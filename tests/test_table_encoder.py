@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from _layouts import read_only, unaligned
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg_mlp import TableEncoder
+from skreg_mlp import RegularizedMLPRegressor, TableEncoder
 from skreg_mlp._objective.coding import CodedMatrix
 from skreg_mlp.encoding._encoder import coded, keeping
 
@@ -323,6 +324,20 @@ def test_narrow_numbers_stay_narrow_and_far_ones_keep_their_digits():
     narrow = NUMBERS["normal"][:, None].astype(np.float32)
     for X in (narrow, pd.DataFrame(narrow)):
         assert TableEncoder().fit(X)._read(X).X.dtype == np.float32
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "layout", [np.asfortranarray, unaligned, read_only, lambda X: X[::-1][::-1]]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_layout_in_memory(layout, dtype):
+    X = np.random.default_rng(0).standard_normal((40, 3)).astype(dtype)
+    expected = TableEncoder(4).fit_transform(X)
+    assert_array_equal(TableEncoder(4).fit_transform(layout(X)), expected)
+    inside = RegularizedMLPRegressor((2,), encoder=TableEncoder(4), max_iter=2, random_state=0)
+    given, other = inside.fit(X, X[:, 0]).predict(X), inside.fit(layout(X), X[:, 0])
+    assert_array_equal(other.predict(layout(X)), given)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

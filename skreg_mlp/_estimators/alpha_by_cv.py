@@ -137,7 +137,8 @@ def _cv_results(alphas: Floats, figures: Floats) -> dict[str, Any]:
         results[f"mean_{name}"], results[f"std_{name}"] = values.mean(axis=0), values.std(axis=0)
     for k, values in enumerate(scores):
         results[f"split{k}_test_score"] = values
-    with np.errstate(over="ignore"):  # where folds diverge, scores are as large as numbers get
+    # where folds diverge, scores are as large as numbers get, or larger
+    with np.errstate(over="ignore", invalid="ignore"):
         mean = results["mean_test_score"] = scores.mean(axis=0)
         results["std_test_score"] = scores.std(axis=0)
     results["rank_test_score"] = rankdata(-mean, method="min").astype(np.int32)
@@ -346,6 +347,11 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         """Set the attributes that say what was chosen and why."""
         self.n_splits_, self.alphas_ = len(figures), self.path_.alphas
         self.cv_results_ = _cv_results(self.alphas_, figures)
+        if not np.isfinite(self.cv_results_["mean_test_score"]).any():
+            raise ValueError(
+                "At every alpha the loss on the rows that a fold leaves out is not finite. Scale X, "
+                f"with StandardScaler, or lower learning_rate_init={self.learning_rate_init!r}."
+            )
         best, one_se = _select(self.cv_results_, self.n_splits_)
         self.alpha_min_, self.alpha_1se_ = float(self.alphas_[best]), float(self.alphas_[one_se])
         self.best_index_ = best if self.selection == "min" else one_se
@@ -385,9 +391,14 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         -------
         MetadataRouter
         """
-        split = MethodMapping().add(caller="fit", callee="split")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(splitter=check_cv(self.cv), method_mapping=split)
+        return routes_to_folds(self)
+
+
+def routes_to_folds(owner: Any) -> MetadataRouter:
+    """Metadata of `fit` for an estimator with folds: weights for itself, others to the splitter."""
+    split = MethodMapping().add(caller="fit", callee="split")
+    router = MetadataRouter(owner=owner).add_self_request(owner)
+    return router.add(splitter=check_cv(owner.cv), method_mapping=split)
 
 
 def _small_steps(walk: Walk, penalties: list[Penalty | None]) -> tuple[Result, History]:

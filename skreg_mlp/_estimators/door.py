@@ -250,8 +250,9 @@ def read_settings(
         factor_of_groups(np.asarray(params["penalty_factor"], dtype=np.float64), groups)
     if features is not None and penalty is not None and penalty.grouped:
         groups = features if groups is None else groups[features]
-    if groups is not None and columns is not None:
-        groups = np.unique(groups[columns], return_inverse=True)[1]
+    if groups is not None:
+        # a feature that the network does not read, or that the encoder makes nothing of, is none
+        groups = np.unique(groups if columns is None else groups[columns], return_inverse=True)[1]
     return Settings(
         hidden=tuple(hidden),
         activation=ACTIVATIONS[activation],
@@ -277,6 +278,17 @@ def _penalty(given: Penalty | str | None, l1_ratio: float) -> Penalty | None:
     constants: dict[str, Any] = {"l1_ratio": l1_ratio}
     has_ratio = given in ("elasticnet", "sparse_group_l1")
     return PENALTIES[given](**constants if has_ratio else {})
+
+
+def check_has_zeros(estimator: Any, asked: str) -> None:
+    """Raise ValueError for a penalty that keeps every feature, saying what `asked` for fewer."""
+    validation.check_parameters(estimator)
+    penalty = _penalty(estimator.penalty, estimator.l1_ratio)
+    if penalty is None or penalty.smooth:
+        raise ValueError(
+            f"penalty={estimator.penalty!r} never drops a feature, and {asked} asks for it: choose "
+            "another penalty, such as 'group_l1'."
+        )
 
 
 def _groups(given: Any, penalty: Any, name: Any, n_features: int) -> Ints | None:

@@ -347,11 +347,18 @@ def regularization_path(
     check_values(alphas=alphas, eps=eps)
     estimator = clone(estimator).set_params(early_stopping=False, warm_start=False)
     entry = enter(estimator, X, y, sample_weight, (X_val, y_val, sample_weight_val))
+    path, targets = follow_all(estimator, entry, alphas, eps)
+    warn_if_unfinished(path, targets, alphas)
+    return path
+
+
+def follow_all(
+    estimator: SingleT, entry: Entry, alphas: int | Numbers, eps: float
+) -> tuple[RegularizationPath[SingleT], Targets]:
+    """The whole path of `estimator`, which becomes its template, and the targets."""
     walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
-    path = trace(estimator, entry, walk, grid)
-    warn_if_unfinished(path, walk.targets, alphas)
-    return path
+    return trace(estimator, entry, walk, grid), walk.targets
 
 
 def alpha_max(

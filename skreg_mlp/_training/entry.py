@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -124,7 +125,7 @@ class Entry:
             return None
         if self.scorer is None:
             data, raw_loss = self._validation_data(targets, rows), targets.raw_loss
-            return lambda theta: -problem.mean_loss(theta, data, *raw_loss)
+            return partial(_minus_loss, problem, data, raw_loss)
         scorer, network = self.scorer(), problem.network
         inputs = {} if self.columns is None else {"_inputs": self.columns}
         if rows is None:
@@ -155,6 +156,13 @@ class Entry:
         X = self.read(X)
         X = X if X.dtype == self.X.dtype else X.astype(self.X.dtype)
         return checked(Data(X, encoded.values, weight), "validation")
+
+
+def _minus_loss(problem: Problem, data: Data, raw_loss: Any, theta: Floats) -> float:
+    """Minus the mean loss on `data`; minus infinity where it is beyond all numbers."""
+    with np.errstate(all="ignore"):
+        loss = problem.mean_loss(theta, data, *raw_loss)
+    return -np.inf if np.isnan(loss) else -loss
 
 
 def rows_of(values: Any, rows: Ints) -> Any:

@@ -100,7 +100,9 @@ def _scores_of(problem: Problem, kept: Ints, start: Floats) -> Floats:
     part = problem.part([kept, np.arange(len(start))])
     theta = part.network.pack([np.zeros((len(kept), len(start)))], [start])
     limits = dict(tol=KEPT_TOL, max_iter=10000, max_fun=10000)
-    if lbfgs.minimize(part, theta, History(), **limits).interrupted:
+    with np.errstate(all="ignore"):  # non-finite values are caught as such
+        result = lbfgs.minimize(part, theta, History(), **limits)
+    if result.interrupted:
         raise KeyboardInterrupt
     (W,), (b,) = part.network.coefs(theta), part.network.biases(theta)
     X = part.data.rows(np.arange(part.n_rows), part.n_rows)[0]

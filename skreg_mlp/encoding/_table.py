@@ -55,6 +55,7 @@ def read_table(
     used = [True] * X.shape[1] if used is None else used
     if not is_frame(X) and X.dtype.kind in "fiub" and (known is None or not any(known)):
         X = check_array(X, dtype=(np.float64, np.float32), order="C", ensure_all_finite=False)
+        X = np.require(X, requirements="A")  # the compiled loops read no unaligned memory
         _refuse_infinity(X, names, used)
         return Table(X, [None] * X.shape[1])
     columns: list[Floats] = []

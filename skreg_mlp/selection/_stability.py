@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp._estimators.door import enter, entry_of
+from skreg_mlp._estimators.door import check_has_zeros, enter, entry_of
 from skreg_mlp._estimators.path import check_single, follow, new_walk
 from skreg_mlp._objective.network import selected_inputs
 from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.grid import alpha_grid
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 from skreg_mlp._validation import check_parameters, check_values
+from skreg_mlp.selection._common import always_kept, tag_like, take_columns_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -84,28 +85,18 @@ def _halves(labels: Ints, rng: np.random.RandomState) -> tuple[Ints, Ints]:
     return order[::2], order[1::2]
 
 
-def _always_kept(estimator: Single) -> Any:
-    """Mask of the features of factor 0: they stay, even if a layer above them is empty."""
-    return False if estimator.penalty_factor is None else np.equal(estimator.penalty_factor, 0)
-
-
 @with_callbacks
 def _first_within(
     estimator: Single, rows: ValidRows, max_features: int, alphas: int | Numbers, eps: float
 ) -> Mask:
     """Selected features of the first network on a path that has at most `max_features`."""
     entry = entry_of(estimator, rows)
-    if not entry.settings.sparse:
-        raise ValueError(
-            f"penalty={estimator.penalty!r} never drops a feature, and max_features={max_features} "
-            "asks for it: choose another penalty, such as 'group_l1', or set max_features=None."
-        )
     walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
     for _ in follow(estimator, entry, walk, grid, certify=False):
         inputs = selected_inputs(walk.problem.network.coefs(walk.theta))
-        selected = entry.selected(inputs) | _always_kept(estimator)
+        selected = entry.selected(inputs) | always_kept(estimator)
         walk.done = selected.sum() <= max_features
     if not walk.done:
         raise ValueError(
@@ -133,7 +124,7 @@ def _select(
             "leave the others out."
         )
     if max_features is None:
-        selected = estimator.fit(*part).selected_features_ | _always_kept(estimator)
+        selected = estimator.fit(*part).selected_features_ | always_kept(estimator)
     else:
         selected = _first_within(estimator, part, max_features, alphas, eps)
     if label is not None:
@@ -307,11 +298,9 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         work, single = copy.copy(self), clone(self.estimator).set_params(verbose=0)
         if self.max_features is not None:
             single.set_params(early_stopping=False, warm_start=False)
+            check_has_zeros(single, f"max_features={self.max_features}")
         rows = enter(single, X, y, sample_weight).rows
-        work.__dict__.pop("feature_names_in_", None)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(single, name):
-                setattr(work, name, getattr(single, name))
+        take_columns_of(work, single)
         work._check_shape(rows.X)
         selected = work._select_on_halves(single, rows)
         work.selection_frequencies_ = np.mean(selected, axis=0)
@@ -409,7 +398,4 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         return self.selection_frequencies_ >= self.threshold
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
-        return tags
+        return tag_like(super().__sklearn_tags__(), self.estimator)
