@@ -16,11 +16,17 @@ from skreg_mlp._plotting import (
 from skreg_mlp._versions import __version__ as __version__
 from skreg_mlp._versions import show_versions
 from skreg_mlp.encoding import TableEncoder
-from skreg_mlp.selection import PathSelection, StabilitySelection, one_hot_groups
+from skreg_mlp.selection import (
+    KnockoffSelection,
+    PathSelection,
+    StabilitySelection,
+    one_hot_groups,
+)
 
 __all__ = [
     "AlphaSelectionDisplay",
     "FeatureEffectDisplay",
+    "KnockoffSelection",
     "LossCurveDisplay",
     "NetworkDisplay",
     "PathSelection",

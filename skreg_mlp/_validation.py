@@ -138,6 +138,13 @@ RULES = {
     "min_frequency": _real(0, 1, closed="[)"),
     "max_categories": _or(None, _int_from(1)),
     "n_pairs": _int_from(1),
+    "n_draws": _int_from(1),
+    "fdr": _real(0, 1, closed="()"),
+    "offset": (lambda v: _is_int(v) and v in (0, 1), "0 or 1"),
+    "knockoffs": (
+        lambda v: _equals(v, "gaussian") or callable(v) or len(getattr(v, "shape", ())) == 2,
+        "'gaussian', a table of the shape of X, or a function of X and a seed that makes one",
+    ),
     "threshold": _real(0.5, 1, closed="(]"),
     "assumption": _one_of("none", "unimodal"),
     "selection": _one_of("min", "1se"),

@@ -195,6 +195,25 @@ def test_every_fold_fits_its_own(encoder, scoring):
 
 
 @short
+@pytest.mark.parametrize("hidden", [(), (4,)])
+@pytest.mark.parametrize("n_bins", [0, 5])
+def test_a_path_with_an_unpenalized_column(n_bins, hidden):
+    """Its grid begins at the null model that has the column."""
+    factor, alphas = np.array([1, 0, 1, 1, 1]), dict(alphas=5, eps=0.1)
+    model = make(
+        hidden=hidden, penalty="group_l1", encoder=TableEncoder(n_bins), penalty_factor=factor
+    )
+    inside = regularization_path(model, FRAME, SCORES, **alphas)
+    other, columns = outside(model)
+    of_outputs = factor[clone(model.encoder).fit(FRAME).groups_]
+    path = regularization_path(
+        other.set_params(penalty_factor=of_outputs), columns, SCORES, **alphas
+    )
+    assert_allclose(inside.alphas, path.alphas, rtol=1e-5)
+    assert_allclose(inside.loss, path.loss, rtol=1e-3)
+
+
+@short
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("hidden", [(), (4,)])
 @pytest.mark.parametrize("penalty", [*PENALTIES, "group_mcp", "group_scad", Halving()], ids=str)

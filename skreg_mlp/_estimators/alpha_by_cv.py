@@ -349,8 +349,8 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         self.cv_results_ = _cv_results(self.alphas_, figures)
         if not np.isfinite(self.cv_results_["mean_test_score"]).any():
             raise ValueError(
-                "At every alpha the loss on the rows that a fold leaves out is not finite. Scale X, "
-                f"with StandardScaler, or lower learning_rate_init={self.learning_rate_init!r}."
+                "At every alpha the loss on the rows that a fold leaves out is not finite: scale "
+                f"X, with StandardScaler, or lower learning_rate_init={self.learning_rate_init!r}."
             )
         best, one_se = _select(self.cv_results_, self.n_splits_)
         self.alpha_min_, self.alpha_1se_ = float(self.alphas_[best]), float(self.alphas_[one_se])

@@ -381,6 +381,23 @@ def keeping(encoder: TableEncoder, kept: Ints) -> TableEncoder:
     return other
 
 
+def of_columns(encoder: TableEncoder, columns: Ints) -> TableEncoder:
+    """The encoder of a table whose k-th column is the column ``columns[k]`` of that of `encoder`.
+
+    A table as `read_table` makes it: levels are codes.
+    """
+    other = copy.copy(encoder)
+    other.__dict__.pop("feature_names_in_", None)
+    own = [np.flatnonzero(encoder.groups_ == column) for column in columns]
+    other.n_features_in_ = len(columns)
+    other._columns = [encoder._columns[column] for column in columns]
+    known = [encoder.categories_[column] for column in columns]
+    other.categories_ = [levels and list(range(len(levels))) for levels in known]
+    other.groups_ = np.repeat(np.arange(len(columns)), [len(outputs) for outputs in own])
+    other._means = encoder._means[np.concatenate(own)]
+    return other
+
+
 def fit_on(encoder: TableEncoder, X: Any, weight: Floats | None, rows: Ints | None) -> TableEncoder:
     """Fit on some rows of X (None: all), given their weights; the columns of X are known."""
     table = read_table(X, encoder._names())

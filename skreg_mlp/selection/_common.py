@@ -19,7 +19,7 @@ def always_kept(estimator: Single) -> Any:
 
 
 def take_columns_of(selector: Any, estimator: Any) -> None:
-    """Give a selector the number and the names of the columns that `estimator` has seen."""
+    """Give a selector the number and the names of the columns that `estimator` has seen, if any."""
     selector.__dict__.pop("feature_names_in_", None)
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(estimator, name):

@@ -1,0 +1,131 @@
+"""Knockoffs of the columns of a table: a Gaussian copula with the columns' own marginals.
+
+A knockoff matrix X~ of X is made without looking at y, and swapping any columns of X with those of
+X~ leaves the joint distribution of [X, X~] as it is (Candes, Fan, Janson and Lv, 2018). Normal
+scores Z of the columns, of correlation R, have knockoffs
+
+    Z~ | Z ~ N(Z - Z R^-1 S, 2 S - S R^-1 S),    S = diag(s),    0 <= s,    S <= 2 R.
+
+Each column of X~ has the values of its column of X, in the order of those of Z~: both have one
+marginal distribution, ties included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import linalg
+from scipy.stats import norm, rankdata
+from sklearn.covariance import ledoit_wolf
+
+if TYPE_CHECKING:
+    from skreg_mlp._typing import Floats, Mask
+
+MVR_COLUMNS = 1000  # up to which distances are optimized: a sweep takes their number cubed
+MVR_SWEEPS, MVR_TOL = 50, 1e-4  # relative change of a distance, after which there is no other
+INSIDE = 0.999  # of the largest equal distances: at 1 a pair would tell another column exactly
+
+
+def normal_scores(X: Floats, rng: np.random.Generator) -> Floats:
+    """Quantiles of the normal distribution at the ranks of each column, equal values at random.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    rng : numpy Generator
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_samples, n_features)
+    """
+    order = np.lexsort((rng.random(X.shape), X), axis=0)
+    scores = norm.ppf((np.arange(len(X)) + 0.5) / len(X))
+    Z = np.empty(X.shape)
+    np.put_along_axis(Z, order, scores[:, None], axis=0)
+    return Z
+
+
+def correlation(Z: Floats) -> Floats:
+    """Correlation of the columns, shrunk towards independence (Ledoit and Wolf, 2004).
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_features)
+        With a diagonal of ones, and positive definite.
+    """
+    covariance = ledoit_wolf(Z)[0]
+    scale = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(scale, scale)
+
+
+def distances(R: Floats, tested: Mask) -> Floats:
+    """Distances s of the columns from their knockoffs, 0 where a column is not `tested`.
+
+    They solve min_s sum_j 1 / s_j + trace (2 R - S)^-1 over the tested columns: no column is to be
+    told by the others and all knockoffs (minimum variance-based reconstructability, Spector and
+    Janson, 2022). One s_j after another, each in closed form, from equal ones.
+
+    Parameters
+    ----------
+    R : ndarray of shape (n_features, n_features)
+        Correlation, positive definite.
+    tested : ndarray of bool of shape (n_features,)
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+    """
+    least = linalg.eigvalsh(R, subset_by_index=[0, 0])[0]
+    s = np.where(tested, INSIDE * min(1.0, 2 * least), 0.0)
+    columns = np.flatnonzero(tested)
+    if len(columns) > MVR_COLUMNS:
+        return s
+    s[columns] /= 2  # away from the boundary, where the inverse is large
+    for _ in range(MVR_SWEEPS):
+        inverse, before = linalg.inv(2 * R - np.diag(s)), s.copy()  # anew: errors do not add up
+        for j in columns:
+            column = inverse[:, j].copy()
+            root, entry = np.linalg.norm(column), column[j]
+            step = (1 - root * s[j]) / (entry + root)
+            s[j] += step
+            inverse += np.outer(column * (step / (1 - step * entry)), column)
+        if np.abs(s - before).max() <= MVR_TOL * s.max():
+            break
+    return s
+
+
+def gaussian_knockoffs(X: Floats, tested: Mask, rng: np.random.Generator) -> Floats:
+    """Knockoffs of the tested columns of X, given all columns.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    tested : ndarray of bool of shape (n_features,)
+    rng : numpy Generator
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        Of the type of X, and equal to it in the columns that are not tested.
+    """
+    Z = normal_scores(X, rng)
+    R = correlation(Z)
+    s = distances(R, tested)
+    back = linalg.solve(R, np.diag(s)[:, tested], assume_a="pos")  # R^-1 S
+    spread = 2 * np.diag(s[tested]) - s[tested, None] * back[tested]
+    noise = rng.standard_normal((len(X), tested.sum())) @ _root(spread).T
+    knockoffs = X.copy()
+    ranks = rankdata(Z[:, tested] - Z @ back + noise, method="ordinal", axis=0) - 1
+    knockoffs[:, tested] = np.take_along_axis(np.sort(X[:, tested], axis=0), ranks, axis=0)
+    return knockoffs
+
+
+def _root(covariance: Floats) -> Floats:
+    """A with A A' = covariance, which may be singular to rounding."""
+    values, vectors = linalg.eigh((covariance + covariance.T) / 2)
+    return vectors * np.sqrt(np.maximum(values, 0))
