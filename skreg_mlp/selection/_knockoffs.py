@@ -290,7 +290,7 @@ class KnockoffSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin,
     >>> lasso = RegularizedMLPRegressor((), penalty="l1")
     >>> selector = KnockoffSelection(lasso, fdr=0.1, random_state=1).fit(X, y)
     >>> selector.get_support(indices=True)
-    array([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11])
+    array([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 24])
     """
 
     draws_: Floats
