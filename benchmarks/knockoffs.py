@@ -12,9 +12,10 @@ each column, knockoff+ (the default), and a rate of 0.01, as `regularization_pat
 design was used to choose anything but the number of ramps: 16, 8, 6, 4, 2 and 0 were tried on two
 runs of other seeds each. hidimstat: ModelXKnockoff with its defaults, a lasso chosen by
 cross-validation; version 0.4 subtracts the coefficients of a pair with their signs, under which no
-negative effect is ever found: here their absolute values, as in the paper of 2018. deeppink: knockpy's KnockoffFilter with its defaults and fstat="deeppink"; linear,
-additive and product at 1000 rows. All get the same data, and are judged by the same threshold of
-knockoff+ on their statistics.
+negative effect is ever found: here their absolute values, as in the paper of 2018.
+deeppink: knockpy's KnockoffFilter with its defaults and fstat="deeppink"; linear, additive and
+product at 1000 rows. All get the same data, and are judged by the same threshold of knockoff+ on
+their statistics.
 
 "fdr" is the mean share of false features among those selected, with its standard error, "power"
 the mean share of the true ones that are selected; both at q = 0.1 and q = 0.2. A star marks a rate

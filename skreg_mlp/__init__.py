@@ -9,6 +9,7 @@ from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedML
 from skreg_mlp._plotting import (
     AlphaSelectionDisplay,
     FeatureEffectDisplay,
+    KnockoffDisplay,
     LossCurveDisplay,
     NetworkDisplay,
     RegularizationPathDisplay,
@@ -26,6 +27,7 @@ from skreg_mlp.selection import (
 __all__ = [
     "AlphaSelectionDisplay",
     "FeatureEffectDisplay",
+    "KnockoffDisplay",
     "KnockoffSelection",
     "LossCurveDisplay",
     "NetworkDisplay",

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 
 from skreg_mlp import (
+    KnockoffSelection,
     PathSelection,
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
@@ -43,7 +44,16 @@ from skreg_mlp.penalties import (
 )
 from skreg_mlp.penalties._names import PENALTIES
 
-ENTRIES = ["fit", "warm_start", "partial_fit", "path", "cv", "selection", "path_selection"]
+ENTRIES = [
+    "fit",
+    "warm_start",
+    "partial_fit",
+    "path",
+    "cv",
+    "selection",
+    "path_selection",
+    "knockoffs",
+]
 EQUIVARIANT = ["squared_error", "huber", "quantile"]
 POSITIVE = ["poisson", "gamma"]
 
@@ -387,6 +397,8 @@ class Case(Short):
             return StabilitySelection(estimator, n_pairs=1, random_state=0, **self.options)
         if self.entry == "path_selection":
             return PathSelection(estimator, **self.options)
+        if self.entry == "knockoffs":
+            return KnockoffSelection(estimator, random_state=0, **self.options)
         return estimator
 
     def _frozen(self, encoder):
@@ -540,12 +552,17 @@ def parameters(draw, entry, task, loss, d):
         )
     else:
         optional.update(class_weight=one_of(None, "balanced", "of the last"))
-    followed = entry in ("cv", "selection", "path_selection")
+    followed = entry in ("cv", "selection", "path_selection", "knockoffs")
     epochs = (3, 1, 6) if followed else (3, 1, 6, 40)
     params = dict(hidden_layer_sizes=hidden, max_iter=draw(one_of(*epochs)))
     if loss not in (None, "squared_error"):
         params["loss"] = loss
     return {**params, **draw(penalties(d)), **draw(st.fixed_dictionaries({}, optional=optional))}
+
+
+def turned(X, seed):
+    """The rows of X in another order, as knockoffs of it."""
+    return take(X, np.roll(np.arange(len(X)), 1))
 
 
 OPTIONS = {
@@ -564,6 +581,10 @@ OPTIONS = {
         eps=one_of(1e-2, 1e-3, 0.5), max_features=one_of("all", 1, None), cv=one_of(2, 3),
         selection=one_of("1se", "min"),
     ),
+    "knockoffs": dict(
+        eps=one_of(1e-2, 1e-3, 0.5), fdr=one_of(0.1, 0.5, 0.9), offset=one_of(1, 0),
+        n_draws=one_of(1, 2), knockoffs=one_of("gaussian", turned),
+    ),
 }  # fmt: skip
 
 
@@ -571,7 +592,7 @@ OPTIONS = {
 def options(draw, entry, d):
     optional = dict(OPTIONS[entry])
     required = {name: optional.pop(name) for name in ("cv", "max_features") if name in optional}
-    if entry in ("path", "cv", "selection", "path_selection"):
+    if entry in ("path", "cv", "selection", "path_selection", "knockoffs"):
         required["alphas"] = st.one_of(
             st.integers(2, 4),
             st.lists(one_of(0.1, 0.0, 1e-3, 1.0, 10.0), min_size=1, max_size=4),

@@ -16,8 +16,11 @@ from numpydoc.validate import validate
 import skreg_mlp
 from skreg_mlp import (
     AlphaSelectionDisplay,
+    KnockoffDisplay,
+    KnockoffSelection,
     LossCurveDisplay,
     NetworkDisplay,
+    PathSelection,
     RegularizationPath,
     RegularizationPathDisplay,
     RegularizedMLPClassifier,
@@ -146,12 +149,24 @@ def test_documented_attributes_are_those_of_a_fit(fit, cls):
     assert attributes(fit(cls((), **kwargs))) == set(documented(cls, "Attributes"))
 
 
-def test_documented_attributes_of_stability_selection(fit):
-    lasso = RegularizedMLPRegressor((), penalty="l1")
-    selector = fit(StabilitySelection(lasso, max_features=1, alphas=5, n_pairs=2))
-    assert attributes(selector) == set(documented(StabilitySelection, "Attributes"))
+LASSO = RegularizedMLPRegressor((), penalty="l1")
 
 
+@pytest.mark.filterwarnings("ignore:No feature is selected:UserWarning")
+@pytest.mark.parametrize(
+    "selector",
+    [
+        StabilitySelection(LASSO, max_features=1, alphas=5, n_pairs=2),
+        PathSelection(LASSO, max_features=1, alphas=5),
+        KnockoffSelection(LASSO, alphas=5),
+    ],
+    ids=lambda selector: type(selector).__name__,
+)
+def test_documented_attributes_of_selectors(fit, selector):
+    assert attributes(fit(selector)) == set(documented(type(selector), "Attributes"))
+
+
+@pytest.mark.filterwarnings("ignore:No feature is selected:UserWarning")
 def test_documented_attributes_are_those_of_a_plot(fit):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
@@ -162,6 +177,7 @@ def test_documented_attributes_are_those_of_a_plot(fit):
         (LossCurveDisplay, single),
         (NetworkDisplay, single),
         (RegularizationPathDisplay, chosen),
+        (KnockoffDisplay, fit(KnockoffSelection(LASSO, alphas=5))),
     ):
         display = cls.from_estimator(estimator)
         assert attributes(display) == set(documented(cls, "Attributes"))

@@ -1,5 +1,7 @@
 """Selection by knockoffs: what they are, what they say, and how many false features there are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,6 +14,7 @@ from sklearn.linear_model import Lasso, LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skreg_mlp
 from skreg_mlp import (
     KnockoffSelection,
     RegularizedMLPClassifier,
@@ -365,6 +368,57 @@ def test_in_a_pipeline():
     pipe = make_pipeline(selector(fdr=0.4), LinearRegression()).fit(X, Y)
     assert pipe.score(X, Y) > 0.9
     assert pipe[0].transform(X).shape[1] == pipe[0].get_support().sum()
+
+
+# --------------------------------------------------------------------------------------------
+# A picture
+# --------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings(NONE)
+@pytest.mark.parametrize("n_draws, fdr", [(1, 0.2), (3, 0.6), (1, 0.01)])
+def test_display_shows_statistics_and_threshold(n_draws, fdr):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    model = selector(fdr=fdr, n_draws=n_draws).fit(*planted(0))
+    display = skreg_mlp.KnockoffDisplay.from_estimator(model)
+    shown = [float(bar.get_width()) for bar in display.bars_]
+    assert shown == sorted(shown, reverse=True)
+    statistics = np.sort(model.statistics_[model.statistics_ != 0])[::-1]
+    assert_array_equal(shown, statistics)
+    name = display.ax_.get_yticklabels()[0].get_text()
+    assert model.statistics_[int(name[1:])] == statistics[0]
+    found = model.get_support().sum()
+    assert display.ax_.get_title() == f"{found} of 30 selected"
+    blue = [bar.get_facecolor() == display.bars_[0].get_facecolor() for bar in display.bars_]
+    assert sum(blue) == (found or len(shown) - sum(value < 0 for value in shown)) or not found
+    matplotlib.pyplot.close(display.figure_)
+
+
+@pytest.mark.parametrize("n_features", [2, 50, 500])
+@pytest.mark.parametrize("size", [(6.4, 4.8), (3, 3)])
+def test_names_do_not_cover_each_other(n_features, size):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    _, ax = matplotlib.pyplot.subplots(figsize=size, layout="constrained")
+    names = [f"measurement of place {k}, $a_{{{k}}}$" for k in range(n_features)]
+    display = skreg_mlp.KnockoffDisplay(
+        statistics=np.random.default_rng(0).normal(size=n_features), threshold=1.5,
+        feature_names=names, statistic_name="W",
+    ).plot(ax)  # fmt: skip
+    display.figure_.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.get_yticklabels()]
+    assert len(boxes) == len(display.bars_) >= min(n_features, 12)
+    assert all(box.x0 >= 0 for box in boxes)
+    for one, other in pairwise(boxes):
+        assert not one.padded(-1).overlaps(other.padded(-1))
+    matplotlib.pyplot.close(display.figure_)
+
+
+def test_display_needs_a_fitted_selector():
+    pytest.importorskip("matplotlib")
+    with pytest.raises(NotFittedError):
+        skreg_mlp.KnockoffDisplay.from_estimator(selector())
+    with pytest.raises(TypeError, match=r"KnockoffDisplay\.from_estimator needs a fitted Knock"):
+        skreg_mlp.KnockoffDisplay.from_estimator(LinearRegression().fit(X, Y))
 
 
 # --------------------------------------------------------------------------------------------

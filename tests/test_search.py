@@ -172,6 +172,14 @@ def path_selection(case, estimator, X, y, weight):
     return Outcome(estimator, [], [found, ranks, estimator.alpha_, estimator.path_.n_nonzero])
 
 
+def knockoffs(case, estimator, X, y, weight):
+    with unharmed(estimator):
+        estimator.fit(X, y, sample_weight=weight)
+    facts = [estimator.draws_, estimator.statistics_, estimator.get_support()]
+    assert np.isfinite(estimator.draws_).all()
+    return Outcome(estimator, [], facts)
+
+
 def attempt(case, copied=lambda estimator: estimator):
     """What the entry makes of a case, or None where it refuses, and the warnings.
 
@@ -191,7 +199,7 @@ def attempt(case, copied=lambda estimator: estimator):
     for warning in said:
         assert issubclass(warning.category, UserWarning), warning
     assert pickle.dumps(given) == inputs
-    if case.entry in ("path", "selection", "path_selection"):
+    if case.entry in ("path", "selection", "path_selection", "knockoffs"):
         inside = getattr(estimator, "estimator", estimator)
         assert not [name for name in vars(inside) if name.endswith("_")]
     assert result is None or not case.refusable, "it was accepted"
@@ -282,6 +290,8 @@ def nothing_is_silently_empty(case, result, said):
         assert result.estimator.n_nonzero[0] or said
     elif case.entry == "cv":
         assert result.estimator.n_nonzero_path_[0] or said
+    elif case.entry == "knockoffs":
+        assert result.estimator.draws_.any() or said
     elif case.entry == "path_selection":
         assert result.estimator.path_.n_nonzero[0] or said
     elif case.options.get("max_features") == case.table.d:
