@@ -135,6 +135,18 @@ def test_knockoffs_have_the_values_of_their_columns(dtype):
     assert (other != table).any(axis=0).all()
 
 
+def test_knockoffs_of_ties_have_to_do_with_the_others_what_their_columns_have():
+    """Not less: a knockoff that is nearly independent would lose against its column."""
+    n, rng = 20_000, np.random.default_rng(2)
+    Z = rng.multivariate_normal(np.zeros(6), correlated(6, 0.6), n)
+    table = np.column_stack([Z[:, :2], Z[:, 2:4] > [0.0, 1.0], np.floor(2 * Z[:, 4:])])
+    other = gaussian_knockoffs(table, np.ones(6, bool), rng)
+    own, cross = np.corrcoef(table.T), np.corrcoef(table.T, other.T)[:6, 6:]
+    apart = ~np.eye(6, dtype=bool)
+    assert_allclose(cross[apart], own[apart], atol=0.04)
+    assert_allclose(np.corrcoef(other.T), own, atol=0.04)
+
+
 def test_scores_of_equal_values_are_drawn_for_each_column_alone():
     rng = np.random.default_rng(0)
     binary = rng.integers(0, 2, size=(5000, 2)).astype(float)

@@ -69,7 +69,7 @@ def _all_rows(
 ) -> RegularizationPath[SingleT]:
     """The path on all rows, from a network that another one ended with, or from its own start."""
     entry = entry_of(estimator, rows)
-    walk = new_walk(estimator, entry)
+    entry, walk = new_walk(estimator, entry)
     if start is not None:
         walk.go_on(start)
     return trace(estimator, entry, walk, grid)
@@ -87,7 +87,8 @@ def _one_fold(
     """The scores of a path on the rows left out."""
     train, test = split
     entry = entry_of(estimator, rows, train=train)
-    walk, figures = new_walk(estimator, entry, train), []
+    entry, walk = new_walk(estimator, entry, train)
+    figures = []
     if start is not None:
         walk.go_on(start)
     score_theta = entry.score(walk.problem, walk.targets, test)
@@ -210,6 +211,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
             The columns of X differ in scale, or every weight is zero at the alpha chosen.
         """
         work = copy.copy(self)
+        work.__dict__.pop("_inputs", None)  # of a path over a wide table
         rows = enter_rows(work, X, y, sample_weight)
         walk, interrupted = work._choose(rows, work._splits(rows, params))
         self.__dict__ = work.__dict__
@@ -301,7 +303,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         """A network on all rows that has this encoder."""
         single = self._single(seed, encoder)
         entry = entry_of(single, rows)
-        walk = new_walk(single, entry)
+        entry, walk = new_walk(single, entry)
         return _Start(
             single, entry, walk, alpha_grid(walk.settings, walk.problem, self.alphas, self.eps)
         )

@@ -93,7 +93,7 @@ class FittedNetwork(BaseEstimator):
     objective_curve_: list[float]
     validation_scores_: list[float] | None
     best_validation_score_: float | None
-    _inputs: Ints  # of a pruned network: the columns of X that it reads
+    _inputs: Ints  # the inputs that the rows of coefs_[0] belong to, where these are not all
 
     if TYPE_CHECKING:  # scikit-learn's mixins define it, without types
 
@@ -232,11 +232,10 @@ class FittedNetwork(BaseEstimator):
         biases = [_readable(b, dtype) for b in self.intercepts_]
         coefs, intercepts, kept = prune(weights, biases, ACTIVATIONS[self.activation])
         pruned = self._holding(coefs, intercepts)
+        kept = self._inputs[kept] if hasattr(self, "_inputs") else kept
         if isinstance(self._encoder, TableEncoder):
             pruned.encoder_ = keeping(self._encoder, kept)  # which reads no other columns
             kept = np.arange(len(kept))
-        elif hasattr(self, "_inputs"):
-            kept = self._inputs[kept]
         pruned._inputs = kept
         return pruned.to_sparse() if sparse.issparse(self.coefs_[0]) else pruned
 

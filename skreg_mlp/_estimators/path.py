@@ -29,6 +29,7 @@ from skreg_mlp._solvers.result import NonFiniteError
 from skreg_mlp._training.entry import fitted_weights, of_features
 from skreg_mlp._training.grid import alpha_grid, grid_ends
 from skreg_mlp._training.progress import Tasks, print_line, with_callbacks
+from skreg_mlp._training.screen import candidates
 from skreg_mlp._training.settings import relative
 from skreg_mlp._training.walk import Walk
 from skreg_mlp._validation import check_values
@@ -167,10 +168,15 @@ def layer_alphas(given: Any, alpha: float) -> float | list[float]:
 # --------------------------------------------------------------------------------------------
 # Following a network, with what an estimator tells on the way
 # --------------------------------------------------------------------------------------------
-def new_walk(estimator: Single, entry: Entry, rows: Ints | None = None) -> Walk:
-    """A network of `estimator` at its start, to be trained on `rows` of the entry (None: all)."""
+def new_walk(estimator: Single, entry: Entry, rows: Ints | None = None) -> tuple[Entry, Walk]:
+    """A network of `estimator` at its start, to be trained on `rows` of the entry (None: all).
+
+    And the entry of what it reads: of a wide table the candidates.
+    """
     targets, rng = entry.targets(rows), generator(estimator.random_state)
-    return Walk(entry.settings, entry.problem(targets, rows), targets, rng)
+    inputs = candidates(entry, targets, rows)
+    entry = entry if inputs is None else entry.of_inputs(inputs)
+    return entry, Walk(entry.settings, entry.problem(targets, rows), targets, rng)
 
 
 def fitted_point(entry: Entry, walk: Walk) -> dict[str, Any]:
@@ -281,6 +287,14 @@ def regularization_path(
     point, not at one, as ``stationarity`` says; a rate of 0.01 suits a path better than the default
     of the estimators.
 
+    A table is wide if the network would have more than 50 inputs for each row. A network with
+    hidden layers then begins with candidates, two inputs a row or ten features: those that a model
+    without hidden layers, additive in what an encoder makes of the columns, takes in first while
+    the strength of a concave group penalty falls. It looks at all columns once at each alpha. Path
+    and certificate are those of a network that reads nothing else; ``coefs`` have a row for each
+    input that is a candidate. What acts in combination alone, such as the two columns of an XOR,
+    may be missed.
+
     Parameters
     ----------
     estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
@@ -356,7 +370,7 @@ def follow_all(
     estimator: SingleT, entry: Entry, alphas: int | Numbers, eps: float
 ) -> tuple[RegularizationPath[SingleT], Targets]:
     """The whole path of `estimator`, which becomes its template, and the targets."""
-    walk = new_walk(estimator, entry)
+    entry, walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     return trace(estimator, entry, walk, grid), walk.targets
 

@@ -354,9 +354,9 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
     def _check_warm(self, network: Network, targets: Targets, entry: Entry) -> None:
         if hasattr(self, "_inputs"):
             raise ValueError(
-                "A pruned network cannot be trained further, by partial_fit or under "
-                "warm_start=True: keep the estimator that prune() was called on, or clone() this "
-                "one to start anew."
+                "A pruned network, or one on a path over a wide table, cannot be trained further, "
+                "by partial_fit or under warm_start=True: keep the estimator that prune() was "
+                "called on, or clone() this one to start anew."
             )
         shapes = [W.shape for W in self.coefs_]
         expected = [(entry.n_inputs, network.shapes[0][1]), *network.shapes[1:]]

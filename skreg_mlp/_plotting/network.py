@@ -25,7 +25,6 @@ from skreg_mlp._plotting._display import (
     short,
     widest,
 )
-from skreg_mlp.encoding import TableEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -209,8 +208,8 @@ def _input_names(network: Any, columns: Ints, given: list[str]) -> list[str]:
         made = network.encoder_.get_feature_names_out()
     except AttributeError:  # no encoder, or one without names
         return names
-    if not isinstance(network.encoder_, TableEncoder) and hasattr(network, "_inputs"):
-        made = made[network._inputs]  # a pruned network, whose encoder makes what it made before
+    if hasattr(network, "_inputs"):  # of a pruned network, or of a path over a wide table
+        made = made[network._inputs]
     known = feature_names_of(None, network, len(given))
     parts = zip(names, (known[j] for j in columns), made)
     return [name + str(text).removeprefix(start) if text.startswith(start) else str(text)

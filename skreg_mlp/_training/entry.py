@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -56,7 +56,8 @@ class Entry:
     ``encode`` makes the inputs of the network of an X as given (None: they are its columns), and
     ``features`` has the column of X that each of the ``n_inputs`` comes from (None: of the same
     number). ``X`` has the inputs that the network reads, those numbered ``columns`` (None: all): an
-    input of infinite penalty factor is no part of the network. ``held_out`` are validation rows
+    input of infinite penalty factor is no part of the network. Fitted weights have zeros for such
+    inputs, or, if ``compact``, only rows for those that are read. ``held_out`` are validation rows
     (None: there are none). ``scorer()`` gives a function that scores fitted attributes on such
     rows; None: they are scored by the loss. ``encoder`` is the fitted encoder, if there is one.
     """
@@ -72,6 +73,7 @@ class Entry:
     encode: Callable[[Any], Any] | None = None
     features: Ints | None = None
     encoder: Any = None
+    compact: bool = False
 
     def read(self, X: Any) -> Any:
         """The inputs that the network reads, of an X as given."""
@@ -99,17 +101,34 @@ class Entry:
         return build_problem(self.settings, self.data(targets, rows), targets)
 
     # -- weights ----------------------------------------------------------------------------------
-    def per_input(self, values: Any) -> Any:
-        """One value for every input from one for each that the network reads."""
-        return values if self.columns is None else laid_out(values, self.columns, self.n_inputs)
+    @property
+    def sources(self) -> Ints:
+        """The column of X that each input which the network reads comes from."""
+        sources = np.arange(self.n_inputs) if self.features is None else self.features
+        return sources if self.columns is None else sources[self.columns]
 
     def selected(self, inputs: Mask) -> Mask:
         """Whether each column of X is read, given which of the inputs of the network are."""
-        return of_features(self.per_input(inputs), self.features, self.rows.X.shape[1])
+        return of_features(inputs, self.sources, self.rows.X.shape[1])
+
+    def of_inputs(self, inputs: Ints) -> Entry:
+        """The entry of a network that reads some of the inputs of this one, and is compact."""
+        settings, columns = self.settings, self.columns
+        groups, factor = settings.groups, settings.factor
+        if groups is not None:
+            groups = np.unique(groups[inputs], return_inverse=True)[1]
+        factor = factor if factor is None else factor[inputs]
+        return replace(
+            self,
+            settings=replace(settings, groups=groups, factor=factor),
+            X=columns_of(self.X, inputs),
+            columns=inputs if columns is None else columns[inputs],
+            compact=True,
+        )
 
     def pack(self, network: Network, coefs: list[Any], intercepts: list[Any]) -> Floats:
         """The flat vector of fitted weights."""
-        if self.columns is not None:
+        if self.columns is not None and not self.compact:
             coefs = [coefs[0][self.columns], *coefs[1:]]
         return network.pack(coefs, intercepts)
 
@@ -206,8 +225,12 @@ def fitted_weights(
 ) -> dict[str, Any]:
     """The fitted attributes that predictions need, with copies of the weights."""
     attributes = read_weights(entry, network, targets, theta)
+    if entry.compact:
+        return dict(attributes, _inputs=entry.columns)
+    if entry.columns is None:
+        return attributes
     first, *others = attributes["coefs_"]
-    return dict(attributes, coefs_=[entry.per_input(first), *others])
+    return dict(attributes, coefs_=[laid_out(first, entry.columns, entry.n_inputs), *others])
 
 
 def read_weights(entry: Entry, network: Network, targets: Targets, theta: Floats) -> dict[str, Any]:

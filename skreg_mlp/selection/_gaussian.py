@@ -7,7 +7,10 @@ scores Z of the columns, of correlation R, have knockoffs
     Z~ | Z ~ N(Z - Z R^-1 S, 2 S - S R^-1 S),    S = diag(s),    0 <= s,    S <= 2 R.
 
 Each column of X~ has the values of its column of X, in the order of those of Z~: both have one
-marginal distribution, ties included.
+marginal distribution, ties included. Equal values of a column have different scores, which are
+drawn, given those of the other columns, from the normal distribution between the neighbors (Hoff,
+2007, Extending the rank likelihood for semiparametric copula estimation). Scores drawn without a
+look at the other columns would lose what a binary column or a count has to do with them.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 MVR_COLUMNS = 1000  # up to which distances are optimized: a sweep takes their number cubed
 MVR_SWEEPS, MVR_TOL = 50, 1e-4  # relative change of a distance, after which there is no other
+TIE_SWEEPS = 30  # over the columns with ties, to draw their scores
+FARTHEST = 6.0  # score, where rounding leaves none
 INSIDE = 0.999  # of the largest equal distances: at 1 a pair would tell another column exactly
 
 
@@ -44,6 +49,41 @@ def normal_scores(X: Floats, rng: np.random.Generator) -> Floats:
     Z = np.empty(X.shape)
     np.put_along_axis(Z, order, scores[:, None], axis=0)
     return Z
+
+
+def _intervals(x: Floats) -> tuple[Floats, Floats]:
+    """Between which scores those of each value lie."""
+    least, most = (rankdata(x, method=which) for which in ("min", "max"))
+    return norm.ppf((least - 1) / len(x)), norm.ppf(most / len(x))
+
+
+def latent_scores(X: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Normal scores of the columns of X and their correlation; ties are drawn given the others.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    rng : numpy Generator
+
+    Returns
+    -------
+    Z : ndarray of float64 of shape (n_samples, n_features)
+    R : ndarray of shape (n_features, n_features)
+    """
+    Z = normal_scores(X, rng)
+    R = correlation(Z)
+    tied = np.flatnonzero((np.diff(np.sort(X, axis=0), axis=0) == 0).any(axis=0))
+    limits = {j: _intervals(X[:, j]) for j in tied.tolist()}
+    for _ in range(TIE_SWEEPS if len(tied) else 0):
+        inverse = linalg.inv(R)
+        for j, (low, high) in limits.items():
+            spread = 1 / np.sqrt(inverse[j, j])
+            mean = Z[:, j] - Z @ inverse[j] * spread**2
+            ends = [norm.cdf((end - mean) / spread) for end in (low, high)]
+            drawn = mean + spread * norm.ppf(rng.uniform(*ends))
+            Z[:, j] = np.clip(drawn, np.maximum(low, -FARTHEST), np.minimum(high, FARTHEST))
+        R = correlation(Z)
+    return Z, R
 
 
 def correlation(Z: Floats) -> Floats:
@@ -113,8 +153,7 @@ def gaussian_knockoffs(X: Floats, tested: Mask, rng: np.random.Generator) -> Flo
     ndarray of shape (n_samples, n_features)
         Of the type of X, and equal to it in the columns that are not tested.
     """
-    Z = normal_scores(X, rng)
-    R = correlation(Z)
+    Z, R = latent_scores(X, rng)
     s = distances(R, tested)
     back = linalg.solve(R, np.diag(s)[:, tested], assume_a="pos")  # R^-1 S
     spread = 2 * np.diag(s[tested]) - s[tested, None] * back[tested]

@@ -160,15 +160,14 @@ def _last_alive(
 ) -> tuple[Floats, Floats]:
     """For each column the last alpha at which it is alive, 0 if at none, and its weights' norm."""
     entry = entry_of(estimator, rows)
-    walk = new_walk(estimator, entry)
+    entry, walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     last, size = np.zeros((2, rows.X.shape[1]))
-    features = np.arange(len(last)) if entry.features is None else entry.features
     for alpha in follow(estimator, entry, walk, grid, certify=False):
         coefs = walk.problem.network.coefs(walk.theta)
         alive = entry.selected(selected_inputs(coefs))
         squares = np.square(coefs[0], dtype=np.float64).sum(axis=1)
-        norms = np.sqrt(np.bincount(features, squares, minlength=len(last)))
+        norms = np.sqrt(np.bincount(entry.sources, squares, minlength=len(last)))
         last[alive], size[alive] = alpha, norms[alive]
     return last, size
 

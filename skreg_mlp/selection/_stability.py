@@ -91,7 +91,7 @@ def _first_within(
 ) -> Mask:
     """Selected features of the first network on a path that has at most `max_features`."""
     entry = entry_of(estimator, rows)
-    walk = new_walk(estimator, entry)
+    entry, walk = new_walk(estimator, entry)
     grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
     for _ in follow(estimator, entry, walk, grid, certify=False):

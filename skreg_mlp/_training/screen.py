@@ -1,0 +1,126 @@
+"""Which columns of a wide table a path begins with.
+
+A network with hidden layers that begins with far more inputs than rows fits the noise, and what it
+has learned from many columns hides what it should learn from few. So a path over a wide table
+begins with candidates: the columns that a model without hidden layers takes in first. It is
+additive in what an encoder makes of the columns, and linear without one:
+
+    min_W  loss(X W + b) + sum_g rho(W_g), rho being `GroupLogSum` of strength alpha
+
+It is followed from the empty model, alpha falling. At each alpha one pass over all columns finds
+those whose zero is not stationary any more, and they join. The penalty hardly shrinks what has
+joined: under the group lasso what it takes away of strong columns hides the weak ones. What acts in
+combination alone, such as the two columns of an XOR, may be left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skreg_mlp._solvers import lbfgs
+from skreg_mlp._solvers.result import History
+from skreg_mlp._training.fit import initial_theta
+from skreg_mlp._training.settings import build_problem
+from skreg_mlp.penalties import GroupLogSum
+
+if TYPE_CHECKING:
+    from skreg_mlp._objective.problem import Problem
+    from skreg_mlp._objective.targets import Targets
+    from skreg_mlp._training.entry import Entry
+    from skreg_mlp._typing import Floats, Ints, Mask
+
+WIDE = 50  # inputs for each row, above which a table is wide
+INPUTS_A_ROW = 2  # of the candidates together, at most
+FEWEST = 10  # candidates, however few the rows
+STEP, LOWEST = 0.8, 0.01  # of alpha, and its lowest share of the first
+SCALE = 0.02  # weights, of columns of unit scale, that the penalty shrinks: small ones
+ACCURACY = 0.01  # of alpha, that a fit leaves of a subgradient
+
+
+def candidates(entry: Entry, targets: Targets, rows: Ints | None) -> Ints | None:
+    """Inputs that a path over a wide table begins with, in order; None where it takes all."""
+    settings, data = entry.settings, entry.data(targets, rows)
+    if not (settings.hidden and settings.sparse) or data.n_columns <= WIDE * data.n_rows:
+        return None
+    groups = settings.groups
+    if groups is None:
+        groups = np.unique(entry.sources, return_inverse=True)[1]
+    sizes = np.bincount(groups)
+    linear = replace(
+        settings, hidden=(), penalty=GroupLogSum(scale=SCALE), alphas=(1.0,), groups=groups
+    )
+    problem = build_problem(linear, data, targets)
+    theta = initial_theta(linear, problem, np.random.default_rng(0))
+    factor = np.ones(len(groups)) if settings.factor is None else settings.factor
+    model = _Additive(problem, theta, groups, sizes, factor)
+    return model.grow(INPUTS_A_ROW * data.n_rows)
+
+
+class _Additive:
+    """The additive model while alpha falls; ``joined`` is the mask of groups that take part."""
+
+    def __init__(
+        self, problem: Problem, theta: Floats, groups: Ints, sizes: Ints, factor: Floats
+    ) -> None:
+        self.problem, self.theta, self.groups, self.sizes = problem, theta, groups, sizes
+        self.factor = factor
+        self.joined: Mask = np.zeros(len(sizes), bool)
+        self.joined[groups[factor == 0]] = True
+
+    def grow(self, n_inputs: int) -> Ints:
+        """Inputs of the groups that join first, at most so many unless there are few groups."""
+        entering = self._entering()
+        highest = entering[~self.joined].max(initial=0)
+        alpha = highest
+        while alpha > LOWEST * highest and self._room(n_inputs) > 0:
+            alpha *= STEP
+            if not self._join(entering, alpha, n_inputs):
+                continue
+            self._solve(alpha)
+            entering = self._entering()
+        self._join(entering, 0.0, n_inputs)
+        return np.flatnonzero(self.joined[self.groups])
+
+    def _room(self, n_inputs: int) -> int:
+        """How many groups of usual size may still join."""
+        usual = max(int(np.median(self.sizes)), 1)
+        left = (n_inputs - self.sizes[self.joined].sum()) // usual
+        return max(int(left), FEWEST - int(self.joined.sum()))
+
+    def _join(self, entering: Floats, alpha: float, n_inputs: int) -> bool:
+        """Let groups join whose zero is not stationary at alpha, the clearest first."""
+        new = np.flatnonzero((entering > alpha) & ~self.joined)
+        new = new[np.argsort(-entering[new], kind="stable")][: self._room(n_inputs)]
+        self.joined[new] = True
+        return bool(self.joined.any())
+
+    def _entering(self) -> Floats:
+        """For each group the alpha at which it would join the present model."""
+        gradient = np.empty_like(self.theta)
+        with np.errstate(all="ignore"):  # what is not finite is refused by the path
+            self.problem.loss_and_gradient(self.theta, gradient)
+        (G,) = self.problem.network.coefs(gradient)
+        squares = np.square(G, dtype=np.float64).sum(axis=1)
+        norms = np.sqrt(np.bincount(self.groups, squares) / (self.sizes * G.shape[1]))
+        factor = np.ones(len(norms))
+        factor[self.groups] = self.factor
+        return np.divide(norms, factor, out=np.zeros_like(norms), where=factor > 0)
+
+    def _solve(self, alpha: float) -> None:
+        """Train what takes part at this alpha, from where it is."""
+        problem, inputs = self.problem, np.flatnonzero(self.joined[self.groups])
+        units = [inputs, np.arange(problem.network.sizes[-1])]
+        part, where = problem.part(units), problem.network.places(units)
+        whole = problem.network.shapes[0]
+        factor = None if (self.factor == 1).all() else self.factor
+        penalty = GroupLogSum(scale=SCALE).on(alpha, whole, self.groups, factor)
+        part.penalize([penalty.restricted(*units)])
+        theta = self.theta[where]
+        limits = dict(tol=ACCURACY * alpha, max_iter=200, max_fun=400)
+        with np.errstate(all="ignore"):
+            if lbfgs.minimize(part, theta, History(), **limits).interrupted:
+                raise KeyboardInterrupt
+        self.theta[where] = theta
