@@ -439,7 +439,7 @@ def test_final_steps_do_not_empty_what_the_folds_chose(solver):
     est = RegularizedMLPRegressor((4,), penalty="group_l1", solver=solver, random_state=0)
     entry = enter(est, X, Y, None)
     for rest in (0.0, 0.1):
-        walk = new_walk(est, entry)
+        _, walk = new_walk(est, entry)
         walk.alpha = 10 * alpha_max(est, X, Y)
         start = walk.theta[...] = rest * np.ones_like(walk.theta)
         _small_steps(walk, walk.penalties())
@@ -455,7 +455,7 @@ def test_final_steps_never_raise_the_objective(penalty, rate):
     est = RegularizedMLPRegressor(
         (8,), penalty=penalty, alpha=0.03, activation="tanh", solver="lbfgs", random_state=0
     )
-    walk = new_walk(est, enter(est, X, Y, None))
+    _, walk = new_walk(est, enter(est, X, Y, None))
     walk.alpha = 0.03
     _small_steps(walk, walk.penalties())
     start, objective = walk.theta.copy(), walk.problem.certificate(walk.theta)[1]
