@@ -461,7 +461,7 @@ def test_final_steps_never_raise_the_objective(penalty, rate):
     start, objective = walk.theta.copy(), walk.problem.certificate(walk.theta)[1]
     assert 0 < np.count_nonzero(start) < len(start)
     est.set_params(solver="adam", learning_rate_init=rate)
-    again = new_walk(est, enter(est, X, Y, None))
+    _, again = new_walk(est, enter(est, X, Y, None))
     again.alpha, again.theta = 0.03, start.copy()
     _small_steps(again, again.penalties())
     assert again.problem.certificate(again.theta)[1] <= objective
