@@ -18,9 +18,16 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from skreg_mlp._estimators.door import enter_rows, entry_of
-from skreg_mlp._estimators.encoders import candidates
+from skreg_mlp._estimators.encoders import choices
 from skreg_mlp._estimators.fitted import FittedNetwork
-from skreg_mlp._estimators.path import follow, joined, new_walk, trace, warn_if_unfinished
+from skreg_mlp._estimators.path import (
+    follow,
+    joined,
+    new_path,
+    new_walk,
+    trace,
+    warn_if_unfinished,
+)
 from skreg_mlp._estimators.training import (
     explained,
     fitted_attributes,
@@ -29,9 +36,9 @@ from skreg_mlp._estimators.training import (
 )
 from skreg_mlp._solvers.result import History, NonFiniteError
 from skreg_mlp._training.fit import minimize
-from skreg_mlp._training.grid import alpha_grid
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 from skreg_mlp._training.walk import final_settings
+from skreg_mlp.encoding._table import take_columns
 from skreg_mlp.penalties import L2
 
 if TYPE_CHECKING:
@@ -258,9 +265,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         given = self.get_params(deep=False).items()
         single.set_params(**{name: value for name, value in given if name in names})
         single.set_params(random_state=seed, encoder=encoder)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                setattr(single, name, getattr(self, name))
+        take_columns(single, self)
         return single
 
     @with_callbacks
@@ -271,7 +276,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         """
         rng = check_random_state(self.random_state)
         seeds = rng.randint(2**31 - 1, size=len(splits) + 1).tolist()
-        starts = [self._start(encoder, rows, seeds[-1]) for encoder in candidates(self.encoder)]
+        starts = [self._start(encoder, rows, seeds[-1]) for encoder in choices(self.encoder)]
         context = self._init_callback_context(max_subtasks=len(seeds) * len(starts))
         told = dict(estimator=self, X=rows.X, y=rows.y)
         context.call_on_fit_task_begin(**told)
@@ -302,11 +307,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
     def _start(self, encoder: Any, rows: ValidRows, seed: int) -> _Start:
         """A network on all rows that has this encoder."""
         single = self._single(seed, encoder)
-        entry = entry_of(single, rows)
-        entry, walk = new_walk(single, entry)
-        return _Start(
-            single, entry, walk, alpha_grid(walk.settings, walk.problem, self.alphas, self.eps)
-        )
+        return _Start(single, *new_path(single, entry_of(single, rows), self.alphas, self.eps))
 
     def _go_down(
         self,

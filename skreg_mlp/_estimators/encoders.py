@@ -13,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 from skreg_mlp import _validation as validation
 from skreg_mlp._training.entry import rows_of
 from skreg_mlp.encoding._encoder import TableEncoder, coded, fit_on
-from skreg_mlp.encoding._table import given_columns
+from skreg_mlp.encoding._table import given_columns, take_columns
 
 if TYPE_CHECKING:
     from skreg_mlp._typing import Floats, Ints
@@ -34,7 +34,7 @@ def new_encoder(estimator: Any) -> Any:
     return None if given is None else clone(given)
 
 
-def candidates(encoder: Any) -> list[Any]:
+def choices(encoder: Any) -> list[Any]:
     """The encoders that folds choose from."""
     if isinstance(encoder, str) and encoder == "auto":
         return [TableEncoder(n_bins) for n_bins in AUTO_BINS]
@@ -72,11 +72,9 @@ def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: 
         if isinstance(kept, TableEncoder):
             given_columns(kept, X, reset=False)  # refuses others than those of the weights
         return kept
-    for name in ("n_features_in_", "feature_names_in_"):
-        if isinstance(encoder, TableEncoder) and hasattr(estimator, name):
-            setattr(encoder, name, getattr(estimator, name))
     weight = weight if weight is None or rows is None else weight[rows]
     if isinstance(encoder, TableEncoder):
+        take_columns(encoder, estimator)
         return fit_on(encoder, X, weight, rows)
     if rows is not None:
         X, y = rows_of(X, rows), y[rows]

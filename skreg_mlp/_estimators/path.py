@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic
@@ -174,9 +175,28 @@ def new_walk(estimator: Single, entry: Entry, rows: Ints | None = None) -> tuple
     And the entry of what it reads: of a wide table the candidates.
     """
     targets, rng = entry.targets(rows), generator(estimator.random_state)
-    inputs = candidates(entry, targets, rows)
+    with explaining(estimator, entry):
+        inputs = candidates(entry, targets, rows)
     entry = entry if inputs is None else entry.of_inputs(inputs)
     return entry, Walk(entry.settings, entry.problem(targets, rows), targets, rng)
+
+
+def new_path(
+    estimator: Single, entry: Entry, alphas: int | Numbers, eps: float
+) -> tuple[Entry, Walk, Grid]:
+    """What `new_walk` gives on all rows, and the grid that the network is to follow."""
+    entry, walk = new_walk(estimator, entry)
+    with explaining(estimator, entry):
+        return entry, walk, alpha_grid(entry.settings, walk.problem, alphas, eps)
+
+
+@contextmanager
+def explaining(estimator: Single, entry: Entry) -> Iterator[None]:
+    """Tell what a user can do where numbers stop being finite."""
+    try:
+        yield
+    except NonFiniteError as error:
+        raise explained(error, estimator, entry) from None
 
 
 def fitted_point(entry: Entry, walk: Walk) -> dict[str, Any]:
@@ -195,10 +215,8 @@ def follow(
     context.call_on_fit_task_begin(**told)
     tasks = Tasks(context, name="alpha", **told)
     attributes = partial(fitted_point, entry, walk)
-    try:
+    with explaining(estimator, entry):
         yield from walk.follow(grid, certify=certify, tasks=tasks, attributes=attributes)
-    except NonFiniteError as error:
-        raise explained(error, estimator, entry) from None
     context.call_on_fit_task_end(**told, reconstruction_attributes={})
 
 
@@ -370,8 +388,7 @@ def follow_all(
     estimator: SingleT, entry: Entry, alphas: int | Numbers, eps: float
 ) -> tuple[RegularizationPath[SingleT], Targets]:
     """The whole path of `estimator`, which becomes its template, and the targets."""
-    entry, walk = new_walk(estimator, entry)
-    grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
+    entry, walk, grid = new_path(estimator, entry, alphas, eps)
     return trace(estimator, entry, walk, grid), walk.targets
 
 

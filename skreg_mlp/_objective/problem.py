@@ -88,6 +88,16 @@ class Problem:
             gradient[self.fixed] = 0
         return value
 
+    def scores(self, theta):
+        """Raw scores of all rows, an array (n_rows, n_outputs)."""
+        raw = np.empty((self.n_rows, self.network.sizes[-1]), dtype=self.network.dtype)
+        step = self._workspace.n_rows
+        for start in range(0, self.n_rows, step):
+            rows = slice(start, start + step)
+            X = self.data.rows(rows, self.n_rows)[0]
+            raw[rows] = self.network.forward(X, theta, self._workspace)
+        return raw
+
     def mean_loss(self, theta, data, loss=None, factors=None):
         """Mean loss at `theta` over other rows than those of the problem.
 

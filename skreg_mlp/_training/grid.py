@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize, sparse
 from sklearn.utils import gen_batches
 
-from skreg_mlp._objective.coding import BLOCK_ROWS, CodedBlock, CodedMatrix
+from skreg_mlp._objective.coding import BLOCK_ROWS, CodedMatrix
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._solvers import lbfgs
 from skreg_mlp._solvers.result import History
@@ -104,10 +104,7 @@ def _scores_of(problem: Problem, kept: Ints, start: Floats) -> Floats:
         result = lbfgs.minimize(part, theta, History(), **limits)
     if result.interrupted:
         raise KeyboardInterrupt
-    (W,), (b,) = part.network.coefs(theta), part.network.biases(theta)
-    X = part.data.rows(np.arange(part.n_rows), part.n_rows)[0]
-    X = X.toarray(W.dtype) if isinstance(X, CodedBlock) else X
-    return np.asarray(X @ W + b)
+    return part.scores(theta)
 
 
 def _reach(problem: Problem, delta: Floats) -> Floats:

@@ -25,11 +25,13 @@ from skreg_mlp._solvers.result import History
 from skreg_mlp._training.fit import initial_theta
 from skreg_mlp._training.settings import build_problem
 from skreg_mlp.penalties import GroupLogSum
+from skreg_mlp.penalties._closed_forms import group_norms
 
 if TYPE_CHECKING:
     from skreg_mlp._objective.problem import Problem
     from skreg_mlp._objective.targets import Targets
     from skreg_mlp._training.entry import Entry
+    from skreg_mlp._training.settings import Settings
     from skreg_mlp._typing import Floats, Ints, Mask
 
 WIDE = 50  # inputs for each row, above which a table is wide
@@ -42,45 +44,42 @@ ACCURACY = 0.01  # of alpha, that a fit leaves of a subgradient
 
 def candidates(entry: Entry, targets: Targets, rows: Ints | None) -> Ints | None:
     """Inputs that a path over a wide table begins with, in order; None where it takes all."""
-    settings, data = entry.settings, entry.data(targets, rows)
-    if not (settings.hidden and settings.sparse) or data.n_columns <= WIDE * data.n_rows:
+    settings, (n_rows, n_inputs) = entry.settings, entry.X.shape
+    n_rows = n_rows if rows is None else len(rows)
+    if not (settings.hidden and settings.sparse) or n_inputs <= WIDE * n_rows:
         return None
     groups = settings.groups
     if groups is None:
         groups = np.unique(entry.sources, return_inverse=True)[1]
-    sizes = np.bincount(groups)
-    linear = replace(
+    additive = replace(
         settings, hidden=(), penalty=GroupLogSum(scale=SCALE), alphas=(1.0,), groups=groups
     )
-    problem = build_problem(linear, data, targets)
-    theta = initial_theta(linear, problem, np.random.default_rng(0))
-    factor = np.ones(len(groups)) if settings.factor is None else settings.factor
-    model = _Additive(problem, theta, groups, sizes, factor)
-    return model.grow(INPUTS_A_ROW * data.n_rows)
+    problem = build_problem(additive, entry.data(targets, rows), targets)
+    return _Additive(additive, problem, groups).grow(INPUTS_A_ROW * n_rows)
 
 
 class _Additive:
     """The additive model while alpha falls; ``joined`` is the mask of groups that take part."""
 
-    def __init__(
-        self, problem: Problem, theta: Floats, groups: Ints, sizes: Ints, factor: Floats
-    ) -> None:
-        self.problem, self.theta, self.groups, self.sizes = problem, theta, groups, sizes
-        self.factor = factor
-        self.joined: Mask = np.zeros(len(sizes), bool)
-        self.joined[groups[factor == 0]] = True
+    def __init__(self, settings: Settings, problem: Problem, groups: Ints) -> None:
+        self.settings, self.problem, self.groups = settings, problem, groups
+        self.theta = initial_theta(settings, problem, np.random.default_rng(0))
+        self.sizes = np.bincount(groups)
+        self.factor = np.ones(len(self.sizes))
+        if settings.factor is not None:  # one for all inputs of a group
+            self.factor[groups] = settings.factor
+        self.joined: Mask = self.factor == 0
 
     def grow(self, n_inputs: int) -> Ints:
         """Inputs of the groups that join first, at most so many unless there are few groups."""
         entering = self._entering()
-        highest = entering[~self.joined].max(initial=0)
-        alpha = highest
+        highest = alpha = entering[~self.joined].max(initial=0)
         while alpha > LOWEST * highest and self._room(n_inputs) > 0:
             alpha *= STEP
-            if not self._join(entering, alpha, n_inputs):
-                continue
-            self._solve(alpha)
-            entering = self._entering()
+            self._join(entering, alpha, n_inputs)
+            if self.joined.any():
+                self._solve(alpha)
+                entering = self._entering()
         self._join(entering, 0.0, n_inputs)
         return np.flatnonzero(self.joined[self.groups])
 
@@ -90,12 +89,11 @@ class _Additive:
         left = (n_inputs - self.sizes[self.joined].sum()) // usual
         return max(int(left), FEWEST - int(self.joined.sum()))
 
-    def _join(self, entering: Floats, alpha: float, n_inputs: int) -> bool:
+    def _join(self, entering: Floats, alpha: float, n_inputs: int) -> None:
         """Let groups join whose zero is not stationary at alpha, the clearest first."""
         new = np.flatnonzero((entering > alpha) & ~self.joined)
         new = new[np.argsort(-entering[new], kind="stable")][: self._room(n_inputs)]
         self.joined[new] = True
-        return bool(self.joined.any())
 
     def _entering(self) -> Floats:
         """For each group the alpha at which it would join the present model."""
@@ -103,20 +101,16 @@ class _Additive:
         with np.errstate(all="ignore"):  # what is not finite is refused by the path
             self.problem.loss_and_gradient(self.theta, gradient)
         (G,) = self.problem.network.coefs(gradient)
-        squares = np.square(G, dtype=np.float64).sum(axis=1)
-        norms = np.sqrt(np.bincount(self.groups, squares) / (self.sizes * G.shape[1]))
-        factor = np.ones(len(norms))
-        factor[self.groups] = self.factor
-        return np.divide(norms, factor, out=np.zeros_like(norms), where=factor > 0)
+        norms = group_norms(G.astype(np.float64), self.groups) / np.sqrt(self.sizes * G.shape[1])
+        return np.divide(norms, self.factor, out=np.zeros_like(norms), where=self.factor > 0)
 
     def _solve(self, alpha: float) -> None:
         """Train what takes part at this alpha, from where it is."""
         problem, inputs = self.problem, np.flatnonzero(self.joined[self.groups])
         units = [inputs, np.arange(problem.network.sizes[-1])]
         part, where = problem.part(units), problem.network.places(units)
-        whole = problem.network.shapes[0]
-        factor = None if (self.factor == 1).all() else self.factor
-        penalty = GroupLogSum(scale=SCALE).on(alpha, whole, self.groups, factor)
+        (penalty,) = self.settings.penalties(problem.network.shapes, [alpha])
+        assert penalty is not None
         part.penalize([penalty.restricted(*units)])
         theta = self.theta[where]
         limits = dict(tol=ACCURACY * alpha, max_iter=200, max_fun=400)

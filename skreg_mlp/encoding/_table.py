@@ -91,6 +91,14 @@ def given_columns(estimator: Any, X: Any, *, reset: bool) -> Any:
     return validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
 
 
+def take_columns(taker: Any, giver: Any) -> None:
+    """Give an estimator the number and the names of the columns that another has seen, if any."""
+    taker.__dict__.pop("feature_names_in_", None)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(giver, name):
+            setattr(taker, name, getattr(giver, name))
+
+
 def is_frame(X: Any) -> bool:
     """Whether X is a data frame of pandas or polars."""
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "get_column"))

@@ -21,7 +21,8 @@ from skreg_mlp._estimators.path import check_single, follow_all, warn_if_unfinis
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 from skreg_mlp._validation import check_parameters
-from skreg_mlp.selection._common import always_kept, tag_like, take_columns_of
+from skreg_mlp.encoding._table import take_columns
+from skreg_mlp.selection._common import always_kept, tag_like
 
 if TYPE_CHECKING:
     from typing import Any
@@ -253,7 +254,7 @@ class PathSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, Bas
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
         self.ranking_ = ranking(self.path_, always_kept(self.estimator_))
         self.cv_results_ = getattr(self.estimator_, "cv_results_", None)
-        take_columns_of(self, self.estimator_)
+        take_columns(self, self.estimator_)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Where parameters of `fit` go: ``sample_weight`` here, others to the splitter.

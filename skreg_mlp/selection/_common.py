@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import get_tags
 
+from skreg_mlp._estimators.door import entry_of
+from skreg_mlp._estimators.path import follow, new_path
+from skreg_mlp._objective.network import selected_inputs
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from skreg_mlp._estimators.single import Single
+    from skreg_mlp._training.entry import Entry
+    from skreg_mlp._training.entry import Rows as ValidRows
+    from skreg_mlp._training.walk import Walk
+    from skreg_mlp._typing import Mask, Numbers
 
 
 def always_kept(estimator: Single) -> Any:
@@ -18,12 +27,15 @@ def always_kept(estimator: Single) -> Any:
     return False if estimator.penalty_factor is None else np.equal(estimator.penalty_factor, 0)
 
 
-def take_columns_of(selector: Any, estimator: Any) -> None:
-    """Give a selector the number and the names of the columns that `estimator` has seen, if any."""
-    selector.__dict__.pop("feature_names_in_", None)
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(estimator, name):
-            setattr(selector, name, getattr(estimator, name))
+def follow_features(
+    estimator: Single, rows: ValidRows, alphas: int | Numbers, eps: float
+) -> Iterator[tuple[Entry, Walk, Mask]]:
+    """Follow a path that nobody keeps: what it reads, the walk, and the mask of live features."""
+    entry, walk, grid = new_path(estimator, entry_of(estimator, rows), alphas, eps)
+    # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
+    for _ in follow(estimator, entry, walk, grid, certify=False):
+        inputs = selected_inputs(walk.problem.network.coefs(walk.theta))
+        yield entry, walk, entry.selected(inputs)
 
 
 def tag_like(tags: Any, estimator: Single) -> Any:

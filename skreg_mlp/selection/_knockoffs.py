@@ -15,17 +15,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp._estimators.door import check_has_zeros, enter_rows, entry_of
+from skreg_mlp._estimators.door import check_has_zeros, enter_rows
 from skreg_mlp._estimators.encoders import new_encoder
-from skreg_mlp._estimators.path import check_single, follow, new_walk
-from skreg_mlp._objective.network import selected_inputs
+from skreg_mlp._estimators.path import check_single
 from skreg_mlp._training.entry import Rows as ValidRows
-from skreg_mlp._training.grid import alpha_grid
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 from skreg_mlp._validation import check_finite, check_parameters, check_penalty_factor
 from skreg_mlp.encoding._encoder import TableEncoder, of_columns
-from skreg_mlp.encoding._table import Table, is_frame, read_table
-from skreg_mlp.selection._common import always_kept, tag_like, take_columns_of
+from skreg_mlp.encoding._table import Table, is_frame, read_table, take_columns
+from skreg_mlp.selection._common import always_kept, follow_features, tag_like
 from skreg_mlp.selection._gaussian import gaussian_knockoffs
 
 if TYPE_CHECKING:
@@ -147,7 +145,7 @@ def _paired(single: Single, question: _Question, seed: int) -> tuple[Single, Val
     if single.penalty_factor is not None:
         factor = np.asarray(single.penalty_factor, dtype=float)
         paired.set_params(penalty_factor=factor[columns[order]])
-    take_columns_of(paired, None)
+    paired.__dict__.pop("feature_names_in_", None)
     paired.n_features_in_ = len(columns)
     rows = question.rows._replace(X=np.ascontiguousarray(whole[:, order]))
     places = np.where(swapped, of_two, of_one), np.where(swapped, of_one, of_two)
@@ -159,16 +157,12 @@ def _last_alive(
     estimator: Single, rows: ValidRows, alphas: int | Numbers, eps: float
 ) -> tuple[Floats, Floats]:
     """For each column the last alpha at which it is alive, 0 if at none, and its weights' norm."""
-    entry = entry_of(estimator, rows)
-    entry, walk = new_walk(estimator, entry)
-    grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
     last, size = np.zeros((2, rows.X.shape[1]))
-    for alpha in follow(estimator, entry, walk, grid, certify=False):
-        coefs = walk.problem.network.coefs(walk.theta)
-        alive = entry.selected(selected_inputs(coefs))
-        squares = np.square(coefs[0], dtype=np.float64).sum(axis=1)
+    for entry, walk, alive in follow_features(estimator, rows, alphas, eps):
+        first = walk.problem.network.coefs(walk.theta)[0]
+        squares = np.square(first, dtype=np.float64).sum(axis=1)
         norms = np.sqrt(np.bincount(entry.sources, squares, minlength=len(last)))
-        last[alive], size[alive] = alpha, norms[alive]
+        last[alive], size[alive] = walk.alpha, norms[alive]
     return last, size
 
 
@@ -360,7 +354,7 @@ class KnockoffSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin,
             raise TypeError("X is sparse, and its knockoffs would not be: pass a dense array.")
         work, rows = copy.copy(self), enter_rows(single, X, y, sample_weight)
         question = _question(single, rows, self.knockoffs)
-        take_columns_of(work, single)
+        take_columns(work, single)
         of_draws = work._draw(single, question)
         work.draws_ = np.zeros((self.n_draws, work.n_features_in_))
         work.draws_[:, question.tested] = of_draws
@@ -435,13 +429,10 @@ class KnockoffSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin,
 
     def __sklearn_tags__(self) -> Any:
         tags = tag_like(super().__sklearn_tags__(), self.estimator)
-        given, numbers = tags.input_tags, isinstance(self.knockoffs, str)
+        given = tags.input_tags
         given.sparse = False
-        given.allow_nan, given.string = (
-            given.allow_nan and not numbers,
-            given.string and not numbers,
-        )
-        given.categorical = given.categorical and not numbers
+        if isinstance(self.knockoffs, str):  # Gaussian ones are of numbers
+            given.allow_nan = given.string = given.categorical = False
         return tags
 
 

@@ -13,14 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp._estimators.door import check_has_zeros, enter, entry_of
-from skreg_mlp._estimators.path import check_single, follow, new_walk
-from skreg_mlp._objective.network import selected_inputs
+from skreg_mlp._estimators.door import check_has_zeros, enter
+from skreg_mlp._estimators.path import check_single
 from skreg_mlp._training.entry import Rows as ValidRows
-from skreg_mlp._training.grid import alpha_grid
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 from skreg_mlp._validation import check_parameters, check_values
-from skreg_mlp.selection._common import always_kept, tag_like, take_columns_of
+from skreg_mlp.encoding._table import take_columns
+from skreg_mlp.selection._common import always_kept, follow_features, tag_like
 
 if TYPE_CHECKING:
     from typing import Any
@@ -90,13 +89,8 @@ def _first_within(
     estimator: Single, rows: ValidRows, max_features: int, alphas: int | Numbers, eps: float
 ) -> Mask:
     """Selected features of the first network on a path that has at most `max_features`."""
-    entry = entry_of(estimator, rows)
-    entry, walk = new_walk(estimator, entry)
-    grid = alpha_grid(entry.settings, walk.problem, alphas, eps)
-    # what the noise of batches keeps alive is gone a few alphas later: not worth the passes
-    for _ in follow(estimator, entry, walk, grid, certify=False):
-        inputs = selected_inputs(walk.problem.network.coefs(walk.theta))
-        selected = entry.selected(inputs) | always_kept(estimator)
+    for _, walk, alive in follow_features(estimator, rows, alphas, eps):
+        selected = alive | always_kept(estimator)
         walk.done = selected.sum() <= max_features
     if not walk.done:
         raise ValueError(
@@ -300,7 +294,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             single.set_params(early_stopping=False, warm_start=False)
             check_has_zeros(single, f"max_features={self.max_features}")
         rows = enter(single, X, y, sample_weight).rows
-        take_columns_of(work, single)
+        take_columns(work, single)
         work._check_shape(rows.X)
         selected = work._select_on_halves(single, rows)
         work.selection_frequencies_ = np.mean(selected, axis=0)
