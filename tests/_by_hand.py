@@ -192,6 +192,9 @@ class ByHand:
         self.features = None
         if model.encoder_ is not None:  # encoded values are rounded to float32
             self.dtype, self.features = np.dtype(np.float32), model.encoder_.groups_
+        if hasattr(model, "_inputs"):  # of a wide table: its first layer has rows for candidates
+            X, every = X[:, model._inputs], np.arange(X.shape[1])
+            self.features = (every if self.features is None else self.features)[model._inputs]
         self.X = X.astype(self.dtype).astype(np.float64)
         weight = np.ones(len(X)) if weight is None else weight.astype(self.dtype).astype(float)
         self.loss, self.y, self.weight = self._task(y, weight)

@@ -54,6 +54,7 @@ ENTRIES = [
     "path_selection",
     "knockoffs",
 ]
+FOLLOWED = ["path", "cv", "selection", "path_selection", "knockoffs"]  # along alphas
 EQUIVARIANT = ["squared_error", "huber", "quantile"]
 POSITIVE = ["poisson", "gamma"]
 
@@ -258,7 +259,9 @@ class Table(Short):
         if self.broken == "nan in X":
             X[-1, -1] = np.nan
         elif self.broken == "infinity in y":
-            y = np.where(np.arange(self.n) == 0, np.inf, np.ravel(y)[: self.n])
+            y = np.ravel(y)[: self.n]
+            y = y if y.dtype.kind in "iuf" else np.arange(self.n) % 2  # an infinite label
+            y = np.where(np.arange(self.n) == 0, np.inf, y)
         elif self.broken == "no weight":
             weight = np.zeros(self.n)
         elif self.broken == "negative weight":
@@ -346,6 +349,7 @@ class Case(Short):
     options: dict = field(default_factory=dict)  # of the entry
     power: int = 1  # y times two to this power is to change nothing
     onnx: bool = False
+    wide: bool = False  # what is wide is to begin with few rows and columns
 
     @property
     def loss(self):
@@ -552,8 +556,7 @@ def parameters(draw, entry, task, loss, d):
         )
     else:
         optional.update(class_weight=one_of(None, "balanced", "of the last"))
-    followed = entry in ("cv", "selection", "path_selection", "knockoffs")
-    epochs = (3, 1, 6) if followed else (3, 1, 6, 40)
+    epochs = (3, 1, 6) if entry in FOLLOWED and entry != "path" else (3, 1, 6, 40)
     params = dict(hidden_layer_sizes=hidden, max_iter=draw(one_of(*epochs)))
     if loss not in (None, "squared_error"):
         params["loss"] = loss
@@ -592,7 +595,7 @@ OPTIONS = {
 def options(draw, entry, d):
     optional = dict(OPTIONS[entry])
     required = {name: optional.pop(name) for name in ("cv", "max_features") if name in optional}
-    if entry in ("path", "cv", "selection", "path_selection", "knockoffs"):
+    if entry in FOLLOWED:
         required["alphas"] = st.one_of(
             st.integers(2, 4),
             st.lists(one_of(0.1, 0.0, 1e-3, 1.0, 10.0), min_size=1, max_size=4),
@@ -618,4 +621,5 @@ def cases(draw, entry):
     if chosen.pop("first_constant", False):
         table = replace(table, constant_rows=table.n // chosen.get("calls", 1))
     power, onnx = draw(one_of(1, -27, 27, -3)), draw(st.sampled_from([False] * 15 + [True]))
-    return Case(entry, table, params, chosen, power=power, onnx=onnx)
+    wide = draw(mostly(False, True)) if entry in FOLLOWED else False
+    return Case(entry, table, params, chosen, power=power, onnx=onnx, wide=wide)

@@ -23,7 +23,7 @@ from skreg_mlp import (
 )
 from skreg_mlp._training import walk
 from skreg_mlp.selection._gaussian import correlation, distances, gaussian_knockoffs, normal_scores
-from skreg_mlp.selection._knockoffs import e_threshold, e_values, knockoff_threshold
+from skreg_mlp.selection._knockoffs import _which, e_threshold, e_values, knockoff_threshold
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 8))
@@ -210,6 +210,11 @@ def test_swapping_a_pair_flips_its_sign_and_nothing_else(encoder, penalty, hidde
     two = two.fit(np.where(swapped, other, X), Y).draws_[0]
     assert_array_equal(two, np.where(swapped, -one, one))
     assert np.count_nonzero(one) > 4
+
+
+def test_infinite_sizes_are_a_tie():
+    one, other = np.array([np.inf, np.inf, 1.0, 2.0]), np.array([np.inf, 1.0, np.inf, 2.0])
+    assert_array_equal(_which(one, other), [0, 1, -1, 0])
 
 
 def test_a_feature_that_is_its_own_knockoff_says_nothing():

@@ -24,6 +24,7 @@ from skreg_mlp._objective.network import (
     dense,
     forward,
     gather_columns,
+    outgoing_norms,
     reaching,
     selected_inputs,
 )
@@ -174,13 +175,7 @@ class FittedNetwork(BaseEstimator):
         """Euclidean norm of each feature's outgoing weights, 0 where it is not selected."""
         check_is_fitted(self, "coefs_")
         W = np.asarray(dense(_readable(self.coefs_[0], prediction_dtype(self.coefs_[:1]))))
-        largest = np.abs(W).max(axis=1, initial=0)  # the squares of tiny weights would be zero
-        shares = np.divide(W.T, largest, out=np.zeros_like(W.T), where=largest > 0)
-        norms = largest * np.linalg.norm(shares, axis=0)
-        features = self._features()
-        if features is not None:
-            of_inputs, norms = norms, np.zeros(self.n_features_in_, dtype=norms.dtype)
-            np.hypot.at(norms, features, of_inputs)
+        norms = outgoing_norms(W, self._features(), self.n_features_in_)
         return np.where(self.selected_features_, norms, 0)
 
     def _features(self) -> Ints | None:

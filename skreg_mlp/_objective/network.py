@@ -250,3 +250,18 @@ def reaching(coefs):
 def selected_inputs(coefs):
     """Mask of the inputs with a non-zero path to an output."""
     return reaching(coefs)[0]
+
+
+def outgoing_norms(W, features=None, n_features=0):
+    """Euclidean norms of the outgoing weights of inputs, whose weights are the rows of W.
+
+    With `features`, the feature of each input, those of `n_features` features.
+    """
+    largest = np.abs(W).max(axis=1, initial=0)  # the squares of tiny weights would be zero
+    shares = np.divide(W.T, largest, out=np.zeros_like(W.T), where=largest > 0)
+    norms = largest * np.linalg.norm(shares, axis=0)
+    if features is None:
+        return norms
+    of_features = np.zeros(n_features, dtype=norms.dtype)
+    np.hypot.at(of_features, features, norms)
+    return of_features

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 
-from skreg_mlp._objective.network import dense
+from skreg_mlp._objective.network import dense, outgoing_norms
 from skreg_mlp._plotting._display import (
     COLORS,
     CV_ESTIMATORS,
@@ -129,10 +129,8 @@ class RegularizationPathDisplay(Display):
             weight_name, weights = "Coefficient", np.array([W[:, 0] for W in first])
         else:
             weight_name = "Norm of outgoing weights"
-            norms = np.array([np.linalg.norm(W, axis=1) for W in first])
-            if features is not None:  # several inputs of the network are one column of X
-                of_inputs, norms = norms, np.zeros(path.selected_features.shape)
-                np.hypot.at(norms.T, features, of_inputs.T)
+            n_features = path.selected_features.shape[1]
+            norms = np.array([outgoing_norms(W, features, n_features) for W in first])
             weights = np.where(path.selected_features, norms, 0)
         return cls(
             alphas=np.asarray(path.alphas),

@@ -80,7 +80,7 @@ class _Additive:
             if self.joined.any():
                 self._solve(alpha)
                 entering = self._entering()
-        self._join(entering, 0.0, n_inputs)
+        self._join(entering, -np.inf, n_inputs)  # whatever there is: a network has inputs
         return np.flatnonzero(self.joined[self.groups])
 
     def _room(self, n_inputs: int) -> int:

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skreg_mlp._estimators.door import check_has_zeros, enter_rows
 from skreg_mlp._estimators.encoders import new_encoder
 from skreg_mlp._estimators.path import check_single
+from skreg_mlp._objective.network import outgoing_norms
 from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 from skreg_mlp._validation import check_finite, check_parameters, check_penalty_factor
@@ -160,8 +161,7 @@ def _last_alive(
     last, size = np.zeros((2, rows.X.shape[1]))
     for entry, walk, alive in follow_features(estimator, rows, alphas, eps):
         first = walk.problem.network.coefs(walk.theta)[0]
-        squares = np.square(first, dtype=np.float64).sum(axis=1)
-        norms = np.sqrt(np.bincount(entry.sources, squares, minlength=len(last)))
+        norms = outgoing_norms(first, entry.sources, len(last))
         last[alive], size[alive] = walk.alpha, norms[alive]
     return last, size
 
@@ -172,9 +172,13 @@ def _statistics(
     """For each tested column the last alpha of it and its knockoff, negative for the knockoff."""
     paired, rows, own, knockoff = _paired(single, question, seed)
     last, size = _last_alive(paired, rows, alphas, eps)
-    longer = np.sign(last[own] - last[knockoff])
-    larger = np.sign(size[own] - size[knockoff])
+    longer, larger = (_which(values[own], values[knockoff]) for values in (last, size))
     return np.where(longer != 0, longer, larger) * np.maximum(last[own], last[knockoff])
+
+
+def _which(one: Floats, other: Floats) -> Ints:
+    """1 where the one is larger, -1 where the other is, 0 where they are equal, infinite too."""
+    return (one > other).astype(int) - (one < other)
 
 
 class KnockoffSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
