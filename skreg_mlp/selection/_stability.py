@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp._estimators.door import check_has_zeros, enter
+from skreg_mlp._estimators.door import check_has_zeros, enter, entry_of
 from skreg_mlp._estimators.path import check_single
 from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
@@ -84,6 +84,22 @@ def _halves(labels: Ints, rng: np.random.RandomState) -> tuple[Ints, Ints]:
     return order[::2], order[1::2]
 
 
+class Selected(NamedTuple):
+    """Mask of the features that a half of the rows selects, and the warnings on the way."""
+
+    mask: Mask
+    caught: list[Warning]
+
+
+def _by_fit(estimator: Single, rows: ValidRows) -> Mask:
+    """Features that a fit selects."""
+    outcome = estimator._fit(entry_of(estimator, rows), rows.X)
+    if outcome.result.interrupted:
+        raise KeyboardInterrupt
+    estimator._warn(outcome)
+    return estimator.selected_features_ | always_kept(estimator)
+
+
 @with_callbacks
 def _first_within(
     estimator: Single, rows: ValidRows, max_features: int, alphas: int | Numbers, eps: float
@@ -109,21 +125,24 @@ def _select(
     alphas: int | Numbers,
     eps: float,
     label: str | None,
-) -> Mask:
-    """Mask of the features that `estimator` selects on a half of the rows."""
+) -> Selected:
+    """What `estimator` selects on a half of the rows."""
     part = rows.part(half)
     if part.weight is not None and not part.weight.any():
         raise ValueError(
             "sample_weight is zero for every row of one half: give more rows a positive weight, or "
             "leave the others out."
         )
+    caught: list[warnings.WarningMessage] = []
     if max_features is None:
-        selected = estimator.fit(*part).selected_features_ | always_kept(estimator)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            selected = _by_fit(estimator, part)
     else:
         selected = _first_within(estimator, part, max_features, alphas, eps)
     if label is not None:
         print(f"{label}   {selected.sum()} features", flush=True)
-    return selected
+    return Selected(selected, [w.message for w in caught if isinstance(w.message, Warning)])
 
 
 class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
@@ -285,7 +304,9 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         Warns
         -----
         ConvergenceWarning
-            Without `max_features`, whatever ``estimator.fit`` warns of.
+            Without `max_features`, some fits warned of something: the first is quoted.
+        UserWarning
+            No half selects a feature.
         """
         check_single(self.estimator)
         check_parameters(self)
@@ -296,20 +317,29 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
         rows = enter(single, X, y, sample_weight).rows
         take_columns(work, single)
         work._check_shape(rows.X)
-        selected = work._select_on_halves(single, rows)
-        work.selection_frequencies_ = np.mean(selected, axis=0)
-        work.n_selected_ = float(np.sum(selected) / len(selected))
+        halves = work._select_on_halves(single, rows)
+        masks = [half.mask for half in halves]
+        work.selection_frequencies_ = np.mean(masks, axis=0)
+        work.n_selected_ = float(np.sum(masks) / len(masks))
         self.__dict__ = work.__dict__
-        self._warn_if_empty(sum(not mask.any() for mask in selected), len(selected))
+        self._warn(halves)
         return self
 
-    def _warn_if_empty(self, n_empty: int, n_halves: int) -> None:
-        if n_empty == n_halves:
+    def _warn(self, halves: list[Selected]) -> None:
+        """Say once what there is to say of all halves."""
+        caught = [half.caught[0] for half in halves if half.caught]
+        if not self.n_selected_:
             warnings.warn(
-                f"{n_halves} of {n_halves} halves selected no feature at all: X does not tell y, "
-                "the grid has too few alphas, or the networks were not trained. Scale X, raise "
-                "alphas, max_iter or learning_rate_init, or lower tol or eps.",
+                f"{len(halves)} of {len(halves)} halves selected no feature at all: X does not "
+                "tell y, the grid has too few alphas, or the networks were not trained. Scale X, "
+                "raise alphas, max_iter or learning_rate_init, or lower tol or eps.",
                 UserWarning,
+                stacklevel=3,
+            )
+        elif caught:
+            warnings.warn(
+                f"{len(caught)} of {len(halves)} halves warned; the first says: {caught[0]}",
+                type(caught[0]),
                 stacklevel=3,
             )
 
@@ -326,8 +356,8 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             )
 
     @with_callbacks
-    def _select_on_halves(self, single: Single, rows: ValidRows) -> list[Mask]:
-        """Masks of the features selected on each half, two after two."""
+    def _select_on_halves(self, single: Single, rows: ValidRows) -> list[Selected]:
+        """What each half selects, two after two."""
         rng = check_random_state(self.random_state)
         labels = _labels(rows.y, is_classifier(single))
         context = self._init_callback_context(max_subtasks=2 * self.n_pairs)
@@ -341,9 +371,9 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             args = rows, half, self.max_features, self.alphas, self.eps, label
             subcontext = context.subcontext(task_name="half")
             tasks.append(delayed(run_subtask)(_select, seeded, subcontext, *args))
-        selected = Parallel(n_jobs=self.n_jobs)(tasks)
+        halves_done = Parallel(n_jobs=self.n_jobs)(tasks)
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
-        return selected
+        return halves_done
 
     def expected_false_selections(
         self, threshold: float | None = None, assumption: str = "none"
