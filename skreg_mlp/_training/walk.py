@@ -19,6 +19,8 @@ POLISH_SHARE = 0.3  # of its parameters: what little means
 MAX_BATCH = 200  # rows a step along a path, of which many steps are small ones
 DENSE_SHARE = 0.3  # of them: how many more at the first alpha, where training starts
 LAST_RATE = 0.1  # of the rate at each alpha: smaller steps in its last epochs, less noise
+OFF_TRACK = 1.1  # times the objective at the start of an alpha: its end is no higher
+LEAST_RATE = 2**-6  # of the rate, to which it is halved
 STRENGTH_SHARE = 0.1  # of alpha: what lbfgs may leave of a subgradient, for alpha to decide
 SHRINK_STEPS = 100  # of a stochastic solver, after which it looks for what is dead, at one alpha
 
@@ -207,11 +209,18 @@ class _Plan:
 
 
 class _Stochastic(_Steps):
-    """Some epochs at every alpha, at a rate that falls."""
+    """Some epochs at every alpha, at a rate that falls.
+
+    Steps that are too large for a network leave its track: Adam divides by the root of squared
+    gradients, which are tiny once a wide table is fitted, and then a few larger gradients move
+    every weight by a multiple of the rate. Where that raised the objective, the alpha is done again
+    from its start at half the rate, which stays.
+    """
 
     def __init__(self, settings, problem, theta, name, plan):
         self._name, self._plan = name, plan
-        self._size = len(theta)
+        self._size, self._rate = len(theta), settings.learning_rate_init
+        self._loss = np.inf  # met in the last epoch
         super().__init__(settings, problem, theta)
 
     def restart(self, problem, theta):
@@ -229,22 +238,38 @@ class _Stochastic(_Steps):
 
     def train(self, penalties):
         self.penalize(penalties)
-        plan, rate = self._plan, self.settings.learning_rate_init
-        n_epochs = next(plan.epochs)
+        n_epochs, start = next(self._plan.epochs), dict(self.__dict__)
+        limit, snapshot = OFF_TRACK * self._objective(), self._trainer.snapshot()
+        self._run(n_epochs, penalties)
+        while self._objective() > limit and self._rate > LEAST_RATE * start["_rate"]:
+            rate = self._rate / 2
+            self.__dict__.update(start)
+            self._trainer.restore(snapshot)
+            self._rate = rate
+            self._run(n_epochs, penalties)
+        self._polish()
+        if self._plan.settle and self.problem.penalties.sparse:
+            self._trainer.settle(self._rate)
+        self.trained = True
+
+    def _run(self, n_epochs, penalties):
+        """Run the epochs of one alpha."""
+        plan = self._plan
 
         def decaying(time):
-            return rate * (1 - (1 - LAST_RATE) * time / n_epochs)
+            return self._rate * (1 - (1 - LAST_RATE) * time / n_epochs)
 
         for epoch in range(n_epochs):
             if epoch and epoch % plan.shrink_every == 0:
                 self.problem.compact(self.theta)
                 self.shrink(penalties)
-            if not np.isfinite(self._trainer.epoch(decaying, epoch, plan.rng)):
+            self._loss = self._trainer.epoch(decaying, epoch, plan.rng)
+            if not np.isfinite(self._loss):
                 raise NonFiniteError(epoch + 1)
-        self._polish()
-        if plan.settle and self.problem.penalties.sparse:
-            self._trainer.settle(rate)
-        self.trained = True
+
+    def _objective(self):
+        """The objective, as the batches of the last epoch met its loss."""
+        return self._loss + self.problem.penalties.value(self.theta)
 
     def _polish(self):
         """Bring what is left of a sparse network nearer to its minimum.
