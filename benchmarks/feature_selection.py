@@ -25,7 +25,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skreg_mlp import RegularizedMLPClassifier, regularization_path
+from skreg_mlp import PathSelection, RegularizedMLPClassifier
 
 METHODS = ["ours", "lassonet"]
 CASES = {  # k, splits
@@ -39,12 +39,10 @@ CASES = {  # k, splits
 
 
 def ours(X, y, X_val, y_val, k, seed):
-    """Mask of the features of the first network on our path with at most k of them."""
     mlp = RegularizedMLPClassifier(
         penalty="group_log_sum", learning_rate_init=0.01, random_state=seed
     )
-    path = regularization_path(mlp, X, y)
-    return path.selected_features[np.argmax(path.selected_features.sum(axis=1) <= k)]
+    return PathSelection(mlp, max_features=k).fit(X, y).get_support()
 
 
 def lassonet(X, y, X_val, y_val, k, seed):

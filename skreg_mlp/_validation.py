@@ -18,6 +18,7 @@ from skreg_mlp.penalties._names import PENALTIES
 
 SCALE_RATIO = 100  # columns whose scales differ by more are worth a warning
 SCALE_ROWS = 1024  # rows looked at for it
+UNSCALED = "The columns of X have standard deviations"  # how the warning begins
 SCALE_COLUMNS = 64  # at a time: the deviations in float64 take a copy
 
 
@@ -336,7 +337,7 @@ def warn_if_unscaled(X):
     if min(ratios) > SCALE_RATIO:
         scaler = "MaxAbsScaler" if sparse.issparse(X) else "StandardScaler"
         warnings.warn(
-            f"The columns of X have standard deviations from {deviation[varying].min():.2g} to "
+            f"{UNSCALED} from {deviation[varying].min():.2g} to "
             f"{deviation[varying].max():.2g}: one alpha cannot mean the same for all of them. "
             f"Put sklearn.preprocessing.{scaler} before this estimator in a pipeline.",
             UserWarning,

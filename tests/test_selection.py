@@ -1,6 +1,7 @@
 """Stability selection and its bounds; groups of one-hot columns."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy.optimize import linprog
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
@@ -591,3 +592,16 @@ def test_categories_enter_and_leave_as_a_whole(hidden):
     names = columns.transformers_[0][1].feature_names_in_[np.unique(groups[kept])]
     assert "sex" in names and set(names) <= {"sex", "class"}
     assert_array_equal(np.isin(groups, groups[kept]), kept)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_what_fits_on_halves_warn_of_is_told_once(n_jobs):
+    single = RegularizedMLPRegressor((3,), penalty="group_l1", alpha=1e-3, max_iter=2)
+    model = StabilitySelection(single, n_pairs=3, n_jobs=n_jobs, random_state=0)
+    with pytest.warns() as caught:
+        model.fit(X * np.geomspace(1, 1e3, X.shape[1]), X[:, 0])
+    unscaled, untrained = caught
+    assert "StandardScaler" in str(unscaled.message)
+    assert re.match(r"6 of 6 halves warned; the first says: The fit ", str(untrained.message))
+    assert untrained.category is ConvergenceWarning
+    assert untrained.filename == __file__

@@ -13,11 +13,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skreg_mlp._estimators.door import check_has_zeros, enter, entry_of
+from skreg_mlp._estimators.door import check_has_zeros, enter
 from skreg_mlp._estimators.path import check_single
 from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
-from skreg_mlp._validation import check_parameters, check_values
+from skreg_mlp._validation import UNSCALED, check_parameters, check_values
 from skreg_mlp.encoding._table import take_columns
 from skreg_mlp.selection._common import always_kept, follow_features, tag_like
 
@@ -91,15 +91,6 @@ class Selected(NamedTuple):
     caught: list[Warning]
 
 
-def _by_fit(estimator: Single, rows: ValidRows) -> Mask:
-    """Features that a fit selects."""
-    outcome = estimator._fit(entry_of(estimator, rows), rows.X)
-    if outcome.result.interrupted:
-        raise KeyboardInterrupt
-    estimator._warn(outcome)
-    return estimator.selected_features_ | always_kept(estimator)
-
-
 @with_callbacks
 def _first_within(
     estimator: Single, rows: ValidRows, max_features: int, alphas: int | Numbers, eps: float
@@ -137,7 +128,8 @@ def _select(
     if max_features is None:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            selected = _by_fit(estimator, part)
+            warnings.filterwarnings("ignore", UNSCALED)  # told of all rows
+            selected = estimator.fit(*part).selected_features_ | always_kept(estimator)
     else:
         selected = _first_within(estimator, part, max_features, alphas, eps)
     if label is not None:
