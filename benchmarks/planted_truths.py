@@ -21,7 +21,7 @@ from _report import machine, table
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from skreg_mlp import RegularizedMLPRegressor, regularization_path
+from skreg_mlp import RegularizedMLPRegressor, TableEncoder, regularization_path
 
 HIDDEN = (30,)
 SHAPES = {  # (planted features, features, rows): seeds
@@ -54,7 +54,12 @@ def lassonet(X, y, X_val, y_val, seed):
     return lassonet_path("regression", X, y, X_val, y_val, hidden_dims=HIDDEN, seed=seed)
 
 
-METHODS = {"ours": ours, "table": partial(ours, encoder="table"), "lassonet": lassonet}
+METHODS = {
+    "ours": ours,
+    "table": partial(ours, encoder="table"),
+    "ramps4": partial(ours, encoder=TableEncoder(n_bins=4)),
+    "lassonet": lassonet,
+}
 
 
 def choose(supports, errors):

@@ -178,7 +178,9 @@ def new_walk(estimator: Single, entry: Entry, rows: Ints | None = None) -> tuple
     with explaining(estimator, entry):
         inputs = candidates(entry, targets, rows)
     entry = entry if inputs is None else entry.of_inputs(inputs)
-    return entry, Walk(entry.settings, entry.problem(targets, rows), targets, rng)
+    problem = entry.problem(targets, rows)
+    wide = len(np.unique(entry.sources)) > problem.n_rows
+    return entry, Walk(entry.settings, problem, targets, rng, guarded=wide)
 
 
 def new_path(
@@ -305,7 +307,12 @@ def regularization_path(
     point, not at one, as ``stationarity`` says; a rate of 0.01 suits a path better than the default
     of the estimators.
 
-    A table is wide if the network would have more than 50 inputs for each row. A network with
+    On a table with more columns than rows, a network that fits all rows is unstable. An alpha whose
+    epochs raised the objective by more than a tenth is then done again at half the rate, which
+    stays. The number of weights may rise from one alpha to the next, as that of a lasso may: a zero
+    is stationary at one alpha and not at another, and a few epochs leave weights on their way.
+
+    A table is very wide if the network would have more than 50 inputs for each row. A network with
     hidden layers then begins with candidates, two inputs a row or ten features: those that a model
     without hidden layers, additive in what an encoder makes of the columns, takes in first while
     the strength of a concave group penalty falls. It looks at all columns once at each alpha. Path

@@ -48,10 +48,13 @@ class Walk:
 
     What has died stays dead while alpha rises: training goes on with what is left, as a smaller
     problem. A solver that certifies its answer gets the whole problem back where that was wrong.
+
+    A walk that is ``guarded`` does not leave its track: see `_Stochastic`.
     """
 
-    def __init__(self, settings, problem, targets, rng):
+    def __init__(self, settings, problem, targets, rng, *, guarded=False):
         self.settings, self.problem, self.targets, self.rng = settings, problem, targets, rng
+        self.guarded = guarded
         self.theta = initial_theta(settings, problem, rng)
         # at the alpha of the estimator, which may be 0, there may be no penalty to ask
         problem.penalize(settings.penalties(problem.network.shapes, settings.ratios.tolist()))
@@ -105,7 +108,10 @@ class Walk:
         if name == "lbfgs":
             return _Deterministic(self.settings, self.problem, self.theta)
         share = 0 if self.resumed else DENSE_SHARE
-        plan = _Plan(self.settings, self.problem.n_rows, n_alphas, self.rng, settle, share)
+        off_track = OFF_TRACK if self.guarded else np.inf
+        plan = _Plan(
+            self.settings, self.problem.n_rows, n_alphas, self.rng, settle, share, off_track
+        )
         return _Stochastic(self.settings, self.problem, self.theta, name, plan)
 
     def _advance(self, solver, certify):
@@ -200,21 +206,24 @@ class _Deterministic(_Steps):
 class _Plan:
     """The epochs of a path of `n_alphas`, more of them at the first alpha."""
 
-    def __init__(self, settings, n_rows, n_alphas, rng, settle, dense_share):
+    def __init__(self, settings, n_rows, n_alphas, rng, settle, dense_share, off_track):
         in_all = n_epochs(settings, n_rows)
         first, others = in_all * (dense_share + 1 / n_alphas), in_all / n_alphas
         self.epochs = chain([ceil(first)], repeat(ceil(others)))
         self.shrink_every = ceil(SHRINK_STEPS / n_batches(settings, n_rows))
         self.rng, self.settle = rng if settings.shuffle else None, settle
+        self.off_track = off_track
 
 
 class _Stochastic(_Steps):
     """Some epochs at every alpha, at a rate that falls.
 
-    Steps that are too large for a network leave its track: Adam divides by the root of squared
-    gradients, which are tiny once a wide table is fitted, and then a few larger gradients move
-    every weight by a multiple of the rate. Where that raised the objective, the alpha is done again
-    from its start at half the rate, which stays.
+    Once a network fits all rows, their gradients are tiny. Adam divides by the root of their mean
+    square, so that a few larger ones then move every weight by a multiple of the rate, and the loss
+    jumps. With few columns this helps: what was learned by heart is lost, and what matters is
+    learned again (XORs and products are found more often). With more columns than rows the network
+    learns by heart again, and the path is a zigzag. Such a walk is guarded: an alpha whose training
+    raised the objective is done again from its start, at half the rate, which stays.
     """
 
     def __init__(self, settings, problem, theta, name, plan):
@@ -239,7 +248,7 @@ class _Stochastic(_Steps):
     def train(self, penalties):
         self.penalize(penalties)
         n_epochs, start = next(self._plan.epochs), dict(self.__dict__)
-        limit, snapshot = OFF_TRACK * self._objective(), self._trainer.snapshot()
+        limit, snapshot = self._plan.off_track * self._objective(), self._trainer.snapshot()
         self._run(n_epochs, penalties)
         while self._objective() > limit and self._rate > LEAST_RATE * start["_rate"]:
             rate = self._rate / 2
