@@ -83,12 +83,9 @@ class Coding:
         place = np.full(self.n_outputs + 1, -1)  # the last entry is that of no output
         place[kept] = np.arange(len(kept))
         outputs, value_outputs = place[self.outputs], place[self.value_outputs]
-        used = np.flatnonzero(
-            [
-                value_outputs[k] >= 0 or (outputs[self.starts[k] : self.starts[k + 1]] >= 0).any()
-                for k in range(len(self))
-            ]
-        )
+        of_column = np.repeat(np.arange(len(self)), np.diff(self.starts))
+        left = np.bincount(of_column[outputs >= 0], minlength=len(self))
+        used = np.flatnonzero((value_outputs >= 0) | (left > 0))
         states, starts = _of_parts(self.starts, used)
         codes, code_starts = _of_parts(self.code_starts, used)
         by_column = ("columns", "numeric", "centers", "units", "value_means")
@@ -108,10 +105,9 @@ class Coding:
 
 def _of_parts(starts, used):
     """Indices of the items of some parts, and where these parts start among them."""
-    parts = [np.arange(starts[k], starts[k + 1]) for k in used]
-    lengths = np.array([len(part) for part in parts], dtype=np.int64)
-    items = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-    return items, np.concatenate([[0], np.cumsum(lengths)])
+    lengths = np.diff(starts)[used]
+    new = np.concatenate([[0], np.cumsum(lengths)])
+    return np.arange(new[-1]) + np.repeat(starts[used] - new[:-1], lengths), new
 
 
 def bent(z):

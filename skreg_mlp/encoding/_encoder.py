@@ -272,7 +272,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         order = np.argsort(x) if weight is not None else None
         x = np.sort(x) if order is None else x[order]
         weight = None if weight is None else weight[order]
-        different = x[np.diff(x, prepend=np.nan) != 0]
+        different = _distinct(x)
         if len(different) < 2:
             return NOTHING if not len(different) else Column([different[0]], [None, missing])
         if len(different) == 2:
@@ -281,7 +281,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         low, center, high = quantile_of_sorted(x, [0.25, 0.5, 0.75], weight)
         unit = (high - low) / IQR_OF_NORMAL or _deviation(x, weight)
         shares = np.arange(self.n_bins + 1) / max(self.n_bins, 1)
-        edges = np.unique(quantile_of_sorted(x, shares, weight))
+        edges = _distinct(quantile_of_sorted(x, shares, weight))
         outputs = [None, *_ramp_names(edges), missing]
         return Column(edges.tolist(), outputs, "", float(center), float(unit))
 
@@ -315,10 +315,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """Measure the means of the outputs where their columns are observed."""
         weight = np.ones(len(table.X)) if weight is None else weight / weight.mean()
         means = (self._coded(table).T @ weight[:, None])[:, 0] / weight.sum()
-        for k, column in enumerate(self._columns):
-            own = np.flatnonzero(self.groups_ == k)
+        for column, own in zip(self._columns, _parts(self)):
             if column.states is None and column.outputs[-1] is not None:
-                means[own[:-1]] /= 1 - means[own[-1]]  # of the rows where it is observed
+                of_column = means[own]
+                of_column[:-1] /= 1 - of_column[-1]  # of the rows where it is observed
         self._means = means
 
     # -- encoding ---------------------------------------------------------------------------------
@@ -328,33 +328,32 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _coding(self, levels: Sequence[Levels]) -> Coding:
         """How columns whose levels have these codes are encoded."""
-        columns, outputs, values, means, codes = self._columns, [], [], [], []
-        n_outputs, value_means = 0, []
-        for column, of_table, seen in zip(columns, levels, self.categories_):
-            values.append(n_outputs if column.value is not None else -1)
-            n_outputs += column.value is not None
-            value_means.append(self._means[values[-1]] if column.value is not None else 0.0)
-            for name in column.outputs:
-                outputs.append(n_outputs if name is not None else -1)
-                means.append(self._means[n_outputs] if name is not None else 0.0)
-                n_outputs += name is not None
-            codes.append(_state_of_code(column, of_table, seen))
+        columns = self._columns
+        lengths = np.array([len(column.outputs) for column in columns])
+        valued = np.array([column.value is not None for column in columns])
+        named = np.array([name is not None for column in columns for name in column.outputs], bool)
+        starts = np.array([part.start for part in _parts(self)])
+        # outputs follow one another, in each column its value first
+        outputs = np.where(named, np.cumsum(named) - 1 + np.repeat(np.cumsum(valued), lengths), -1)
+        means = np.append(self._means, 0.0)  # the last is that of no output
+        values = np.where(valued, starts, -1)
+        codes = [_state_of_code(*of_column) for of_column in zip(columns, levels, self.categories_)]
         whole = Coding(
             columns=np.arange(len(columns)),
             numeric=np.array([int(column.states is None) for column in columns]),
             centers=np.array([column.center for column in columns]),
             units=np.array([column.unit for column in columns]),
-            value_means=np.array(value_means),
-            value_outputs=np.array(values),
-            starts=_offsets([len(column.outputs) for column in columns]),
+            value_means=means[values],
+            value_outputs=values,
+            starts=_offsets(lengths),
             edges=np.array([e for c in columns for e in _padded(c.edges, len(c.outputs))]),
-            outputs=np.array(outputs),
-            means=np.array(means, dtype=DTYPE),
+            outputs=outputs,
+            means=means[outputs].astype(DTYPE),
             code_starts=_offsets([len(of_column) for of_column in codes]),
             codes=np.concatenate(codes),
-            n_outputs=n_outputs,
+            n_outputs=len(self.groups_),
         )
-        return whole.keeping(np.arange(n_outputs))  # columns that do not vary are not read
+        return whole.keeping(np.arange(len(self.groups_)))  # columns that do not vary are not read
 
 
 def coded(encoder: TableEncoder, X: Any) -> CodedMatrix:
@@ -368,9 +367,9 @@ def keeping(encoder: TableEncoder, kept: Ints) -> TableEncoder:
     other.groups_, other._means = encoder.groups_[kept], encoder._means[kept]
     left = np.isin(np.arange(len(encoder.groups_)), kept)
     other._columns, other.categories_ = [], []
-    for k, (column, levels) in enumerate(zip(encoder._columns, encoder.categories_)):
-        own = iter(left[encoder.groups_ == k])
-        if not left[encoder.groups_ == k].any():
+    for column, levels, part in zip(encoder._columns, encoder.categories_, _parts(encoder)):
+        own = iter(left[part])
+        if not left[part].any():
             column, levels = NOTHING, None
         else:
             value = column.value if column.value is not None and next(own) else None
@@ -388,13 +387,14 @@ def of_columns(encoder: TableEncoder, columns: Ints) -> TableEncoder:
     """
     other = copy.copy(encoder)
     other.__dict__.pop("feature_names_in_", None)
-    own = [np.flatnonzero(encoder.groups_ == column) for column in columns]
+    parts = _parts(encoder)
+    own = [parts[column] for column in columns]
     other.n_features_in_ = len(columns)
     other._columns = [encoder._columns[column] for column in columns]
     known = [encoder.categories_[column] for column in columns]
     other.categories_ = [levels and list(range(len(levels))) for levels in known]
-    other.groups_ = np.repeat(np.arange(len(columns)), [len(outputs) for outputs in own])
-    other._means = encoder._means[np.concatenate(own)]
+    other.groups_ = np.repeat(np.arange(len(columns)), [part.stop - part.start for part in own])
+    other._means = np.concatenate([encoder._means[part] for part in own])
     return other
 
 
@@ -404,8 +404,21 @@ def fit_on(encoder: TableEncoder, X: Any, weight: Floats | None, rows: Ints | No
     return encoder._fit(table if rows is None else table[rows], weight)
 
 
+def _parts(encoder: TableEncoder) -> list[slice]:
+    """The outputs of each column."""
+    ends = np.searchsorted(encoder.groups_, np.arange(len(encoder._columns) + 1)).tolist()
+    return [slice(*limits) for limits in pairwise(ends)]
+
+
 def _offsets(lengths: Sequence[int]) -> Ints:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _distinct(x: Floats) -> Floats:
+    """Each value of a sorted x once."""
+    first = np.ones(len(x), dtype=bool)
+    np.not_equal(x[1:], x[:-1], out=first[1:])
+    return x[first]
 
 
 def _padded(values: list[float], length: int) -> list[float]:
