@@ -312,7 +312,7 @@ def regularization_path(
     stays. The number of weights may rise from one alpha to the next, as that of a lasso may: a zero
     is stationary at one alpha and not at another, and a few epochs leave weights on their way.
 
-    A table is very wide if the network would have more than 50 inputs for each row. A network with
+    A table is wide if the network would have more than 50 inputs for each row. A network with
     hidden layers then begins with candidates, two inputs a row or ten features: those that a model
     without hidden layers, additive in what an encoder makes of the columns, takes in first while
     the strength of a concave group penalty falls. It looks at all columns once at each alpha. Path
