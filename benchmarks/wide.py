@@ -9,11 +9,15 @@ the planted ones, "on path" runs in which some network on the path has exactly t
 of columns, to see how time and memory grow: CPU seconds of a path on one thread, and the largest
 resident memory of the process so far.
 
+The second table: `KnockoffSelection` with four ramps at q = 0.2, 15 planted columns: the mean share
+of false columns among the selected ones, and of the planted ones that are selected.
+
     python benchmarks/wide.py > benchmarks/wide.txt
 """
 
 import resource
 import time
+import warnings
 
 import numpy as np
 from _data import planted
@@ -22,7 +26,12 @@ from planted_truths import HIDDEN, choose
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from skreg_mlp import RegularizedMLPRegressor, regularization_path
+from skreg_mlp import (
+    KnockoffSelection,
+    RegularizedMLPRegressor,
+    TableEncoder,
+    regularization_path,
+)
 
 ROWS, PLANTED = 400, 5
 CASES = {  # teacher, columns: seeds
@@ -56,16 +65,48 @@ def run(teacher, n_columns, seed):
     return (chosen == true).all(), (supports == true).all(axis=1).any(), seconds
 
 
+KNOCKOFFS = {("linear", 3000): 20, ("additive", 3000): 20, ("linear", 30000): 5}
+TESTED, RATE = 15, 0.2
+
+
+def run_knockoffs(teacher, n_columns, seed):
+    """Share of false columns, power, CPU seconds."""
+    X, y, true = planted(teacher, ROWS, n_columns, TESTED, seed)
+    mlp = RegularizedMLPRegressor(
+        penalty="group_log_sum", encoder=TableEncoder(n_bins=4), learning_rate_init=0.01
+    )
+    start = time.process_time()
+    selector = KnockoffSelection(mlp, fdr=RATE, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing is selected
+        found = selector.fit(X.astype(np.float32), y).get_support()
+    seconds = time.process_time() - start
+    return (found & ~true).sum() / max(found.sum(), 1), found[true].mean(), seconds
+
+
+def memory():
+    """Largest resident memory of the process so far, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
 def main():
-    rows = []
+    rows, knockoffs = [], []
     with threadpool_limits(1):
         print(machine())
         for (teacher, n_columns), seeds in CASES.items():
             exact, on_path, seconds = zip(*(run(teacher, n_columns, s) for s in range(seeds)))
-            megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             times = f"{np.median(seconds):.1f}"
-            rows.append([teacher, n_columns, seeds, sum(exact), sum(on_path), times, megabytes])
+            rows.append([teacher, n_columns, seeds, sum(exact), sum(on_path), times, memory()])
+        for (teacher, n_columns), seeds in KNOCKOFFS.items():
+            figures = [run_knockoffs(teacher, n_columns, seed) for seed in range(seeds)]
+            false, power, seconds = np.transpose(figures)
+            error = false.std(ddof=1) / np.sqrt(seeds)
+            rates = f"{false.mean():.3f}", f"{error:.3f}", f"{power.mean():.2f}"
+            times = f"{np.median(seconds):.1f}"
+            knockoffs.append([teacher, n_columns, seeds, *rates, times, memory()])
     table(["teacher", "columns", "runs", "exact", "on path", "seconds", "MB"], rows)
+    print()
+    table(["teacher", "columns", "runs", "fdr", "+-", "power", "seconds", "MB"], knockoffs)
 
 
 if __name__ == "__main__":

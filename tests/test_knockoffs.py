@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.stats import binomtest
 from sklearn.base import clone
+from sklearn.covariance import ledoit_wolf
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -22,6 +23,7 @@ from skreg_mlp import (
     TableEncoder,
 )
 from skreg_mlp._training import walk
+from skreg_mlp.selection import _gaussian
 from skreg_mlp.selection._gaussian import correlation, distances, gaussian_knockoffs, normal_scores
 from skreg_mlp.selection._knockoffs import _which, e_threshold, e_values, knockoff_threshold
 
@@ -94,14 +96,32 @@ def test_equal_distances_for_many_columns(monkeypatch):
     monkeypatch.setattr("skreg_mlp.selection._gaussian.MVR_COLUMNS", 3)
     R = correlated(6, 0.5)
     s = distances(R, ALL)
-    assert_allclose(s, 0.999) and np.linalg.eigvalsh(2 * R - np.diag(s))[0] >= 0
+    assert_allclose(s, 0.999)
+    assert np.linalg.eigvalsh(2 * R - np.diag(s))[0] >= 0
     assert_allclose(distances(correlated(6, 0.9), ALL), 0.2 * 0.999)
+
+
+@pytest.fixture
+def as_wide(monkeypatch):
+    """All tables are taken for wide ones."""
+    monkeypatch.setattr(_gaussian, "_scores", _gaussian._scores_of_wide)
 
 
 @pytest.mark.parametrize("tested", [ALL, SOME], ids=["all", "some"])
 @pytest.mark.parametrize("rho, kind", [(0.5, "equal"), (0.7, "falling")])
 def test_swapping_columns_with_their_knockoffs_changes_no_moment(tested, rho, kind):
-    n, R, rng = 40_000, correlated(6, rho, kind), np.random.default_rng(0)
+    check_exchangeable(40_000, tested, rho, kind)
+
+
+@pytest.mark.usefixtures("as_wide")
+@pytest.mark.parametrize("tested", [ALL, SOME], ids=["all", "some"])
+def test_nor_does_it_on_wide_tables(monkeypatch, tested):
+    monkeypatch.setattr(_gaussian, "LEAST_SHRINKAGE", 0.2)  # few columns hardly need any
+    check_exchangeable(2000, tested, 0.3, "equal")
+
+
+def check_exchangeable(n, tested, rho, kind):
+    R, rng = correlated(6, rho, kind), np.random.default_rng(0)
     Z = rng.multivariate_normal(np.zeros(6), R, n)
     other = gaussian_knockoffs(Z, tested, rng)
     assert_array_equal(other[:, ~tested], Z[:, ~tested])
@@ -137,14 +157,56 @@ def test_knockoffs_have_the_values_of_their_columns(dtype):
 
 def test_knockoffs_of_ties_have_to_do_with_the_others_what_their_columns_have():
     """Not less: a knockoff that is nearly independent would lose against its column."""
-    n, rng = 20_000, np.random.default_rng(2)
+    check_ties(20_000, 0.04)
+
+
+@pytest.mark.usefixtures("as_wide")
+def test_so_have_those_of_wide_tables():
+    check_ties(1000, 0.12)
+
+
+def check_ties(n, atol):
+    rng = np.random.default_rng(2)
     Z = rng.multivariate_normal(np.zeros(6), correlated(6, 0.6), n)
     table = np.column_stack([Z[:, :2], Z[:, 2:4] > [0.0, 1.0], np.floor(2 * Z[:, 4:])])
     other = gaussian_knockoffs(table, np.ones(6, bool), rng)
     own, cross = np.corrcoef(table.T), np.corrcoef(table.T, other.T)[:6, 6:]
     apart = ~np.eye(6, dtype=bool)
-    assert_allclose(cross[apart], own[apart], atol=0.04)
-    assert_allclose(np.corrcoef(other.T), own, atol=0.04)
+    assert_allclose(cross[apart], own[apart], atol=atol)
+    assert_allclose(np.corrcoef(other.T), own, atol=atol)
+
+
+@pytest.mark.parametrize("n, p", [(12, 40), (40, 12)])
+def test_rows_tell_the_inverse_of_a_shrunk_correlation(n, p):
+    Z = RNG.standard_normal((n, p)) + RNG.standard_normal((n, 1))
+    Z, K, shrinkage = _gaussian._whitened(Z)
+    assert_allclose(np.array([Z.mean(axis=0), Z.std(axis=0)]).T, [[0, 1]] * p, atol=1e-12)
+    R, expected = ledoit_wolf(Z)
+    assert_allclose(shrinkage, expected)
+    assert_allclose(K @ Z, Z @ np.linalg.inv(R))
+
+
+@pytest.mark.parametrize("tested", [ALL, SOME], ids=["all", "some"])
+def test_knockoffs_of_wide_tables_have_the_moments_of_their_definition(tested):
+    table, rng = RNG.standard_normal((4, 6)) + RNG.standard_normal((4, 1)), np.random.default_rng(0)
+    draws = [_gaussian._scores_of_wide(table, tested, rng) for _ in range(20_000)]
+    Z, _, shrinkage = _gaussian._latent_scores_of_wide(table, rng)
+    inverse = np.linalg.inv((1 - shrinkage) * Z.T @ Z / 4 + shrinkage * np.eye(6))
+    S = 0.999 * min(1, 2 * shrinkage) * np.eye(6)[:, tested]
+    assert_allclose(np.mean(draws, axis=0), Z[:, tested] - Z @ inverse @ S, atol=0.05)
+    noise = (np.array(draws) - np.mean(draws, axis=0)).reshape(-1, tested.sum())
+    assert_allclose(noise.T @ noise / len(noise), 2 * S[tested] - S.T @ inverse @ S, atol=0.03)
+
+
+def test_more_columns_than_rows_take_no_matrix_of_all_pairs(monkeypatch):
+    monkeypatch.setattr(_gaussian, "MVR_COLUMNS", 10)
+    monkeypatch.setattr(_gaussian, "correlation", None)
+    table = RNG.standard_normal((30, 60))
+    other = gaussian_knockoffs(table, np.ones(60, bool), np.random.default_rng(0))
+    assert_array_equal(np.sort(other, axis=0), np.sort(table, axis=0))
+    both = np.hstack([table, other])
+    own = [np.corrcoef(both[:, [k, 60 + k]].T)[0, 1] for k in range(60)]
+    assert np.abs(np.mean(own)) < 0.9
 
 
 def test_scores_of_equal_values_are_drawn_for_each_column_alone():
@@ -160,7 +222,8 @@ def test_scores_of_equal_values_are_drawn_for_each_column_alone():
 
 def test_correlation_is_positive_definite_for_few_rows():
     R = correlation(RNG.standard_normal((20, 60)))
-    assert_allclose(np.diag(R), 1) and np.linalg.eigvalsh(R)[0] > 0.01
+    assert_allclose(np.diag(R), 1)
+    assert np.linalg.eigvalsh(R)[0] > 0.01
 
 
 # --------------------------------------------------------------------------------------------
