@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOWEST_SHARE = 1e-6  # of the top of a grid: it is not extended below
 N_BELOW = 6  # alphas of an extension, over a decade
 KEPT_TOL = 1e-9  # of the null model with unpenalized inputs
+BLOCK_ENTRIES = 2**22  # of X in a few copies, however many columns
 ROUNDING = 1e3  # units in the last place: a gradient that small, for its terms, is none
 
 
@@ -110,7 +111,7 @@ def _scores_of(problem: Problem, kept: Ints, start: Floats) -> Floats:
 def _reach(problem: Problem, delta: Floats) -> Floats:
     """For each column j the largest over outputs c of sum_i abs(x_ij - mean_j) abs(delta_ic)."""
     X, weight = problem.data.X, problem.data.sample_weight
-    batches = list(gen_batches(X.shape[0], BLOCK_ROWS))
+    batches = list(gen_batches(X.shape[0], max(1, min(BLOCK_ROWS, BLOCK_ENTRIES // X.shape[1]))))
 
     def rows_in(batch: slice) -> Any:
         return X.block(batch).toarray() if isinstance(X, CodedMatrix) else X[batch]
