@@ -311,12 +311,9 @@ class ByHand:
         penalty = self.penalties[layer]
         if not self.relaxed:
             return penalty(W, gradient)
-        ridge = np.zeros(len(W))
+        ridge = penalty.ridge
         if isinstance(penalty, LayerPenalty):
-            ridge = (
-                penalty.ridge
-                + penalty.a * SHARES[penalty.name][1](penalty.constants["l1_ratio"])[0]
-            )
+            ridge = ridge + penalty.a * SHARES[penalty.name][1](penalty.constants["l1_ratio"])[0]
         residual = np.where(W == 0, 0, gradient + ridge[:, None] * W)
         return np.sum(ridge[:, None] * W**2) / 2, residual
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn
 from _problems import diabetes, regression_data
+from _strategies import OnlyProx
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -111,6 +112,16 @@ def test_relaxed_elastic_net_keeps_its_ridge():
     kept, n = est.selected_features_, len(y)
     ridge = Ridge(n * est.alpha_ * 0.3, solver="cholesky").fit(rows[:, kept], y)
     assert_allclose(est.coefs_[0][kept, 0], ridge.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group_log_sum", OnlyProx()])
+def test_a_relaxed_network_keeps_the_ridge_of_inputs_that_are_always_kept(penalty):
+    factor = [0.0, 1.0, 1.0, 0.0, 1.0]
+    est = small(penalty=penalty, penalty_factor=factor, solver="adam", relaxed=True, alphas=[0.05])
+    est.fit(X, Y)
+    ridge = 0.05 / 2 * np.sum(est.coefs_[0][[0, 3]] ** 2)
+    assert ridge > 1e-3
+    assert_allclose(est.objective_ - est.loss_, ridge, rtol=1e-10)
 
 
 @pytest.mark.parametrize("penalty", ["l1", "group_log_sum"])

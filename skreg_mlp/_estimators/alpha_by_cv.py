@@ -40,6 +40,7 @@ from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with
 from skreg_mlp._training.walk import final_settings
 from skreg_mlp.encoding._table import take_columns
 from skreg_mlp.penalties import L2
+from skreg_mlp.penalties._convex import ByRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -440,7 +441,18 @@ def _zeros(problem: Problem, theta: Floats) -> Mask:
     return zeros
 
 
-def _ridge_part(penalty: Penalty | None, W: Any) -> Penalty | None:
+def _ridge_part(penalty: Penalty | None, W: Floats) -> Penalty | None:
     """The l2 part of a penalty on W."""
-    terms = None if penalty is None else penalty.majorize(W).terms(W.shape)
-    return None if terms is None or not np.any(terms.l2) else L2(terms.l2)
+    strength = _ridge_strength(penalty, W)
+    return L2(strength) if strength.any() else None
+
+
+def _ridge_strength(penalty: Penalty | None, W: Floats) -> Floats:
+    """That of each weight, 0 for a penalty that offers no terms."""
+    strength = np.zeros(W.shape)
+    if isinstance(penalty, ByRows):  # inputs that are always kept, and others
+        for rows, own in penalty.parts:
+            strength[rows] = _ridge_strength(own, W[rows])
+    elif penalty is not None and (terms := penalty.majorize(W).terms(W.shape)) is not None:
+        strength[...] = terms.l2
+    return strength
