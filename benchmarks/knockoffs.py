@@ -11,8 +11,9 @@ ours: one setting for all designs, a network of 100 units under "group_log_sum" 
 each column, knockoff+ (the default), and a rate of 0.01, as `regularization_path` recommends. No
 design was used to choose anything but the number of ramps: 16, 8, 6, 4, 2 and 0 were tried on two
 runs of other seeds each. lasso: the difference of the absolute coefficients of a LassoCV on the
-columns and our Gaussian knockoffs. hidimstat: ModelXKnockoff with its defaults, such a LassoCV; the Gaussian knockoffs of its version 0.4 have a correlation of 1.00 with their
-columns where these are independent, and of .93 at 0.5, so that a column and its copy win in turns.
+columns and our Gaussian knockoffs. hidimstat: ModelXKnockoff with its defaults, such a LassoCV on
+the Gaussian knockoffs of its version 0.4, which have a correlation of 1.00 with their columns where
+these are independent, and of .93 at 0.5, so that a column and its copy win in turns.
 deeppink: knockpy's KnockoffFilter with its defaults and fstat="deeppink"; linear, additive and
 product at 1000 rows. All get the same data, and are judged by the same threshold of knockoff+ on
 their statistics.

@@ -7,9 +7,9 @@ relevant is known from the literature (Kursa and Rudnicki, 2010, found the same 
 
 A column's score is the place at which it left the path of `PathSelection` (``ranking_``), and that
 of the forest its importance. "judged" is (AUROC x AUPRC)^.5 of the scores, as Passemiers et al.
-have it, who report .965 for a forest and .950 for LassoNet; "first 20" counts relevant columns among
-the best 20, "last" is the place of the worst relevant one. group_l1 lets go of noise first and keeps
-what repeats; group_log_sum keeps few columns that are enough.
+have it, who report .965 for a forest and .950 for LassoNet; "first 20" counts relevant columns
+among the best 20, "last" is the place of the worst relevant one. group_l1 lets go of noise first
+and keeps what repeats; group_log_sum keeps few columns that are enough.
 
     python benchmarks/madelon.py madelon.mat > benchmarks/madelon.txt
 """

@@ -1,12 +1,14 @@
 """Exact recovery of planted features: ours, with and without an encoder, and LassoNet.
 
 Teachers on standard normal features with noise of 0.2 sd: linear, additive (sine, square, absolute
-value, line), xor (products of signs and products, in pairs), product (pairs). Both methods get the
+value, line), xor (products of signs and products, in pairs), product (pairs). All methods get the
 same 80 % for training and 20 % for validation, one hidden layer of 30, one thread, and follow their
-path from dense to sparse. Chosen is the sparsest network whose validation error is within 10 % of
-the least. "exact" counts runs whose chosen features are the planted ones, "on path" runs in which
-some network on the path has exactly those; "+a -b": of the pairs of ours and LassoNet, in a only ours is
-exact and in b only LassoNet. Seconds are CPU seconds of one path.
+path from dense to sparse. "table" is ours with encoder="table", which makes up to 16 ramps of each
+column; "ramps4" is ours with TableEncoder(n_bins=4). Chosen is the sparsest network whose
+validation error is within 10 % of the least. "exact" counts runs whose chosen features are the
+planted ones, "on path" runs in which some network on the path has exactly those; "+a -b": of the
+pairs of ours and LassoNet, in a only ours is exact and in b only LassoNet. Seconds are CPU seconds
+of one path; those of LassoNet are from an earlier run on another processor.
 
     python benchmarks/planted_truths.py --results runs.jsonl > benchmarks/planted_truths.txt
 """

@@ -2,8 +2,7 @@
 
 A path goes from dense to empty, and on the way its training loss should not jump: a point is off
 the track where its loss is more than 1.5 times the larger of its neighbors'. The number of non-zero
-weights should fall. Every set has
-more columns than rows and three or more classes.
+weights should fall. Every set has more columns than rows and three or more classes.
 
 noise: standard normal columns that tell nothing of the class. linear, additive, xor, product: the
 class is a quantile of a teacher of six columns and noise of 0.2 sd, as in planted_truths.py.
@@ -11,8 +10,8 @@ khan (83 x 2308) is a set of gene expressions; digits, splice and movement_libra
 fewer rows than they have columns. Columns are standardized.
 
 Everything is at its default, but for the penalty and the rate: 0.001 is the default, 0.01 what
-`regularization_path` recommends. Each cell has three figures: how many points are off the track; the
-largest ratio of a loss to the larger of its neighbors', of all points whose loss is above a
+`regularization_path` recommends. Each cell has three figures: how many points are off the track;
+the largest ratio of a loss to the larger of its neighbors', of all points whose loss is above a
 thousandth of that of a constant prediction; the largest ratio of the number of weights to that at a
 smaller alpha. The first should be 0, the last 1.
 
@@ -34,7 +33,7 @@ from threadpoolctl import threadpool_limits
 from skreg_mlp import RegularizedMLPClassifier, regularization_path
 
 PENALTIES, RATES = ("l1", "group_l1", "group_log_sum"), (0.001, 0.01)
-LIMIT, LEAST = 1.5, 1e-3  # of the ratio, and of the losses that are asked, as a share of a constant's
+LIMIT, LEAST = 1.5, 1e-3  # of the ratio; of the losses asked, as a share of a constant's
 SHAPES = {  # kind: (rows, columns, classes)
     "noise": [(400, 500, 3), (100, 500, 3), (60, 2000, 4), (200, 1000, 5), (300, 400, 10)],
     "linear": [(400, 500, 3), (100, 500, 3), (60, 2000, 4), (200, 1000, 5), (300, 400, 10)],

@@ -410,7 +410,7 @@ def _parts(encoder: TableEncoder) -> list[slice]:
     return [slice(*limits) for limits in pairwise(ends)]
 
 
-def _offsets(lengths: Sequence[int]) -> Ints:
+def _offsets(lengths: Sequence[int] | Ints) -> Ints:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 

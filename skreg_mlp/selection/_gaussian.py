@@ -19,7 +19,7 @@ columns.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import linalg
@@ -221,7 +221,7 @@ def _whitened(Z: Floats) -> tuple[Floats, Floats, float]:
 
 
 def _between(
-    low: Floats, high: Floats, mean: Floats, spread: float, rng: np.random.Generator
+    low: Floats, high: Floats, mean: Floats, spread: Any, rng: np.random.Generator
 ) -> Floats:
     """Normal draws of this mean and spread, between limits."""
     ends = [norm.cdf((end - mean) / spread) for end in (low, high)]
