@@ -10,7 +10,8 @@ standardized columns.
 ours: one setting for all designs, a network of 100 units under "group_log_sum" with four ramps for
 each column, knockoff+ (the default), and a rate of 0.01, as `regularization_path` recommends. No
 design was used to choose anything but the number of ramps: 16, 8, 6, 4, 2 and 0 were tried on two
-runs of other seeds each. lasso: the difference of the absolute coefficients of a LassoCV on the
+runs of other seeds each. linear: the same without hidden layer and encoder, under "l1", on linear
+designs. lasso: the difference of the absolute coefficients of a LassoCV on the
 columns and our Gaussian knockoffs. hidimstat: ModelXKnockoff with its defaults, such a LassoCV on
 the Gaussian knockoffs of its version 0.4, which have a correlation of 1.00 with their columns where
 these are independent, and of .93 at 0.5, so that a column and its copy win in turns.
@@ -78,6 +79,11 @@ def ours(X, y, run):
     return KnockoffSelection(mlp, random_state=run).fit(X, y).statistics_
 
 
+def linear(X, y, run):
+    mlp = RegularizedMLPRegressor((), penalty="l1")
+    return KnockoffSelection(mlp, random_state=run).fit(X, y).statistics_
+
+
 def lasso(X, y, run):
     knockoffs = gaussian_knockoffs(X, np.full(N_COLUMNS, True), np.random.default_rng(run))
     coef = np.abs(LassoCV().fit(np.hstack([X, knockoffs]), y).coef_)
@@ -102,7 +108,13 @@ def deeppink(X, y, run):
     return np.ravel(model.W)
 
 
-METHODS = {"ours": ours, "lasso": lasso, "hidimstat": hidimstat, "deeppink": deeppink}
+METHODS = {
+    "ours": ours,
+    "linear": linear,
+    "lasso": lasso,
+    "hidimstat": hidimstat,
+    "deeppink": deeppink,
+}
 
 
 def evaluate(method, design, run):
