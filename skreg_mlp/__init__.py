@@ -1,11 +1,14 @@
 """Multi-layer perceptrons with sparse penalties, exact zeros and a certificate."""
 
+from skreg_mlp._estimators.cox import RegularizedMLPCox
 from skreg_mlp._estimators.cross_validation import (
     RegularizedMLPClassifierCV,
+    RegularizedMLPCoxCV,
     RegularizedMLPRegressorCV,
 )
 from skreg_mlp._estimators.path import RegularizationPath, alpha_max, regularization_path
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp._estimators.survival import survival_target
 from skreg_mlp._plotting import (
     AlphaSelectionDisplay,
     FeatureEffectDisplay,
@@ -36,6 +39,8 @@ __all__ = [
     "RegularizationPathDisplay",
     "RegularizedMLPClassifier",
     "RegularizedMLPClassifierCV",
+    "RegularizedMLPCox",
+    "RegularizedMLPCoxCV",
     "RegularizedMLPRegressor",
     "RegularizedMLPRegressorCV",
     "StabilitySelection",
@@ -44,4 +49,5 @@ __all__ = [
     "one_hot_groups",
     "regularization_path",
     "show_versions",
+    "survival_target",
 ]

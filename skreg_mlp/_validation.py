@@ -111,6 +111,7 @@ RULES = {
         "a tuple of integers of at least 1, one per hidden layer; () is the linear model",
     ),
     "loss": _one_of(*REGRESSION_LOSSES),
+    "ties": _one_of("breslow", "efron"),
     "quantile": _real(0, 1, closed="()"),
     "huber_delta": _POSITIVE,
     "activation": _one_of(*ACTIVATIONS),

@@ -10,8 +10,10 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skreg_mlp._estimators.cox import RegularizedMLPCox
 from skreg_mlp._estimators.cross_validation import (
     RegularizedMLPClassifierCV,
+    RegularizedMLPCoxCV,
     RegularizedMLPRegressorCV,
 )
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
@@ -35,8 +37,8 @@ def register_converters() -> None:
     """Teach skl2onnx to convert the networks, alone and as steps of a Pipeline.
 
     After it, ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` take fitted
-    `RegularizedMLPClassifier`, `RegularizedMLPRegressor`, `RegularizedMLPClassifierCV` and
-    `RegularizedMLPRegressorCV`. A second call changes nothing.
+    `RegularizedMLPClassifier`, `RegularizedMLPRegressor`, `RegularizedMLPCox` and the CV estimators.
+    A second call changes nothing.
 
     Raises
     ------
@@ -45,8 +47,8 @@ def register_converters() -> None:
 
     Notes
     -----
-    The outputs are those that skl2onnx gives classifiers (labels and probabilities) and regressors,
-    and so are the options of the classifiers: ``zipmap``, ``output_class_labels``, ``nocl`` (class
+    The outputs are those that skl2onnx gives classifiers (labels and probabilities) and regressors
+    (for `RegularizedMLPCox` the log hazards), and so are the options of the classifiers: ``zipmap``, ``output_class_labels``, ``nocl`` (class
     indices for labels) and ``raw_scores`` (the scores of `decision_function` for probabilities, two
     columns -s and s for two classes).
 
@@ -96,7 +98,8 @@ def register_converters() -> None:
         update_registered_converter(
             classifier, name, _classifier_shapes, _convert_classifier, options=options
         )
-    for regressor in (RegularizedMLPRegressor, RegularizedMLPRegressorCV):
+    regressors = (RegularizedMLPRegressor, RegularizedMLPRegressorCV)
+    for regressor in (*regressors, RegularizedMLPCox, RegularizedMLPCoxCV):
         name = f"Skreg{regressor.__name__}"
         update_registered_converter(regressor, name, _regressor_shapes, _convert_regressor)
 
@@ -321,6 +324,9 @@ def _convert_regressor(
     scores, output = _raw_scores(g, operator), operator.outputs[0].full_name
     if model.out_activation_ == "exp":
         g("Exp", scores, output=output)
+        return
+    if not hasattr(model, "target_scale_"):  # log hazards
+        g("Identity", scores, output=output)
         return
     # in float64 in every graph: y may be far from zero, beside its spread
     wide = _Graph(scope, operator, container, np.float64)

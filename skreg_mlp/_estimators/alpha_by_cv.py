@@ -20,6 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skreg_mlp._estimators.door import enter_rows, entry_of
 from skreg_mlp._estimators.encoders import choices
 from skreg_mlp._estimators.fitted import FittedNetwork
+from skreg_mlp._estimators.survival import labels_of
 from skreg_mlp._estimators.path import (
     follow,
     joined,
@@ -48,8 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.path import RegularizationPath
-    from skreg_mlp._estimators.single import Single, SingleT
+    from skreg_mlp._estimators.path import RegularizationPath, Single, SingleT
     from skreg_mlp._objective.problem import Problem
     from skreg_mlp._solvers.result import Result
     from skreg_mlp._training.entry import Entry
@@ -253,9 +253,10 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
                 f"fit() got unexpected arguments {unknown}: pass groups, or enable metadata "
                 "routing with sklearn.set_config(enable_metadata_routing=True)."
             )
-        cv = check_cv(self.cv, rows.y, classifier=is_classifier(self))
+        labels = labels_of(rows.y)
+        cv = check_cv(self.cv, labels, classifier=is_classifier(self) or labels is not rows.y)
         try:
-            return list(cv.split(rows.X, rows.y, **params))
+            return list(cv.split(rows.X, labels, **params))
         except ValueError as error:
             raise ValueError(f"cv={self.cv!r} cannot split X and y: {error}") from error
 
@@ -435,10 +436,10 @@ def _small_steps(walk: Walk, penalties: list[Penalty | None]) -> tuple[Result, H
 
 
 def _zeros(problem: Problem, theta: Floats) -> Mask:
-    """The weights, not the intercepts, that are zero."""
+    """The weights, not the intercepts, that are zero, and what is held at zero anyway."""
     zeros = theta == 0
     zeros[problem.network.n_weights :] = False
-    return zeros
+    return zeros if problem.fixed is None else zeros | problem.fixed
 
 
 def _ridge_part(penalty: Penalty | None, W: Floats) -> Penalty | None:

@@ -15,15 +15,19 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
+from sklearn.utils import check_X_y
 from sklearn.utils.validation import validate_data
 
 from skreg_mlp import _validation as validation
-from skreg_mlp._estimators.encoders import encoded, fitted_encoder, raw
-from skreg_mlp._estimators.tasks import Classification, Regression
-from skreg_mlp._objective.activations import ACTIVATIONS, STEEPEST
+from skreg_mlp._estimators.encoders import encoded, fitted_encoder
+from skreg_mlp._estimators.survival import SurvivalNetwork, read_survival
+from skreg_mlp._estimators.tasks import Classification, Regression, Survival
+from skreg_mlp._objective.activations import ACTIVATIONS, KINKED, STEEPEST
+from skreg_mlp._objective.cox import Cox
 from skreg_mlp._objective.losses import regression_loss
 from skreg_mlp._training.entry import Entry, Rows, columns_of
 from skreg_mlp._training.settings import Settings
+from skreg_mlp.encoding._table import given_columns
 from skreg_mlp.penalties._convex import factor_of_groups
 from skreg_mlp.penalties._names import PENALTIES
 
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
 # parameters that training reads as they are
 AS_GIVEN = (
     "solver", "learning_rate_init", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon",
-    "max_iter", "max_fun", "tol", "shuffle",
+    "max_iter", "max_fun", "tol",
 )  # fmt: skip
 
 
@@ -91,36 +95,45 @@ def read_rows(
     dtype: DTypeLike | None = None,
 ) -> Rows:
     """Validated X and y, and checked sample weights: see `enter`."""
-    numeric = not is_classifier(estimator)
+    survival, numeric = isinstance(estimator, SurvivalNetwork), not is_classifier(estimator)
+    suffix = name.removeprefix("X")
+    # the y of survival analysis is a structured array, which scikit-learn does not read
+    given = dict(y="no_validation") if survival else dict(y=y, multi_output=True, y_numeric=numeric)
     if estimator.encoder is None:
         try:
-            X, y = validate_data(
+            X = validate_data(
                 estimator,
                 X,
-                y,
                 reset=reset,
                 accept_sparse="csr",
                 dtype=dtype or (np.float64, np.float32),
                 # a copy in C order speeds training up, but a memory map must not be copied
                 order=None if isinstance(X, np.memmap) else "C",
-                multi_output=True,
-                y_numeric=numeric,
+                **given,
             )
         except ValueError as error:
             raise _with_remedy(error) from None
+        X, y = (X, y) if survival else X
         validation.check_magnitude(X, X.dtype, name, "StandardScaler")
     else:
-        X, y = raw(estimator, X, y, reset=reset, numeric=numeric)
+        X = given_columns(estimator, X, reset=reset)
+        if not survival:
+            y = check_X_y(np.zeros((len(X), 1)), y, multi_output=True, y_numeric=numeric)[1]
+    y = read_survival(y, X.shape[0], f"y{suffix}") if survival else _plain(y, numeric)
+    narrow = X.dtype if estimator.encoder is None else np.float64
+    name = f"sample_weight{suffix}"
+    return Rows(X, y, validation.check_weights(sample_weight, X.shape[0], narrow, name))
+
+
+def _plain(y: Any, numeric: bool) -> Any:
+    """Validated y as a dense array of native numbers or labels."""
     y = y.toarray() if sparse.issparse(y) else y
     if numeric:
         y = y.astype(np.float64, copy=False)
         validation.check_magnitude(y, y.dtype, "y", "TransformedTargetRegressor")
     elif not y.dtype.isnative:  # whose kind scikit-learn 1.6 does not recognize
         y = y.astype(y.dtype.newbyteorder("="))
-    suffix = name.removeprefix("X")
-    narrow = X.dtype if estimator.encoder is None else np.float64
-    name = f"sample_weight{suffix}"
-    return Rows(X, y, validation.check_weights(sample_weight, X.shape[0], narrow, name))
+    return y
 
 
 def _with_remedy(error: ValueError) -> ValueError:
@@ -182,7 +195,8 @@ def entry_of(
 
 def scorer_of(estimator: Any) -> Callable[[dict[str, Any], Rows], float]:
     """A function that scores a view of the estimator with other fitted attributes."""
-    scorer, view = check_scoring(estimator, estimator.scoring), copy.copy(estimator)
+    by_score = isinstance(estimator, SurvivalNetwork) and estimator.scoring == "concordance"
+    scorer, view = check_scoring(estimator, None if by_score else estimator.scoring), copy.copy(estimator)
     view.__dict__.pop("_inputs", None)
     if estimator.encoder is None:  # whose rows are an array
         view.__dict__.pop("feature_names_in_", None)
@@ -221,8 +235,10 @@ def _takes_weights(scorer: Callable[..., float]) -> bool:
     return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def read_task(estimator: Any) -> Classification | Regression:
+def read_task(estimator: Any) -> Classification | Regression | Survival:
     """What the estimator makes of y."""
+    if isinstance(estimator, SurvivalNetwork):
+        return Survival(Cox(estimator.ties))
     if is_classifier(estimator):
         return Classification(estimator.class_weight)
     constants = dict(quantile=estimator.quantile, huber_delta=estimator.huber_delta)
@@ -243,7 +259,7 @@ def read_settings(
     """
     params = estimator.get_params(deep=False)
     hidden = np.atleast_1d(np.asarray(params["hidden_layer_sizes"], dtype=int)).tolist()
-    activation = params["activation"]
+    activation, batch_size = params["activation"], params.get("batch_size", np.inf)
     penalty = _penalty(params["penalty"], params["l1_ratio"])
     groups = _groups(params["feature_groups"], penalty, params["penalty"], n_features)
     if groups is not None and params["penalty_factor"] is not None:
@@ -256,6 +272,7 @@ def read_settings(
     return Settings(
         hidden=tuple(hidden),
         activation=ACTIVATIONS[activation],
+        kinked=activation in KINKED,
         gain=2.0 if activation == "logistic" else 6.0,
         steepest=STEEPEST.get(activation, 1.0),
         penalty=penalty,
@@ -263,11 +280,12 @@ def read_settings(
         groups=groups,
         factor=factor,
         alpha_per_sum=params["alpha_scaling"] == "sum",
-        batch_size=None if params["batch_size"] == "auto" else params["batch_size"],
+        batch_size=None if batch_size == "auto" else batch_size,
         learning_rate=params.get("learning_rate", "cosine"),
         power_t=params.get("power_t", 0.5),
         n_iter_no_change=params.get("n_iter_no_change", np.inf),
         early_stopping=params.get("early_stopping", False),
+        shuffle=params.get("shuffle", False),
         **{name: params[name] for name in AS_GIVEN},
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_array, check_X_y
+from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
 from skreg_mlp import _validation as validation
@@ -50,13 +50,6 @@ def check_chunks(encoder: Any) -> None:
             f"partial_fit cannot fit encoder={encoder!r} on a part of the rows: fit it first, and "
             "pass encoder=sklearn.frozen.FrozenEstimator(fitted_encoder)."
         )
-
-
-def raw(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Any, Any]:
-    """X as the user gave it, a frame or an array of any type, and validated y."""
-    X = given_columns(estimator, X, reset=reset)
-    y = check_X_y(np.zeros((len(X), 1)), y, multi_output=True, y_numeric=numeric)[1]
-    return X, y
 
 
 def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: Ints | None) -> Any:

@@ -7,18 +7,15 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg_mlp._estimators.cox import RegularizedMLPCox
 from skreg_mlp._estimators.door import enter
-from skreg_mlp._estimators.single import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    SingleT,
-)
+from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._estimators.training import (
     DIVERGED,
     explained,
@@ -41,11 +38,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from skreg_mlp._estimators.single import Single
     from skreg_mlp._objective.targets import Targets
     from skreg_mlp._training.entry import Entry
     from skreg_mlp._training.grid import Grid
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
+
+Single: TypeAlias = RegularizedMLPClassifier | RegularizedMLPRegressor | RegularizedMLPCox
+SingleT = TypeVar("SingleT", bound=Single)
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,7 @@ class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
     selected_features: Mask
     validation_scores: Floats | None
     feature_names: Array | None
+    _baselines: list[Floats | None]
     _template: SingleT
 
     def __len__(self) -> int:
@@ -158,6 +158,8 @@ class RegularizationPath(Generic[SingleT]):  # numpydoc ignore=PR01
         fitted.coefs_, fitted.intercepts_ = self.coefs[index], self.intercepts[index]
         fitted.loss_, fitted.objective_ = float(self.loss[index]), float(self.objective[index])
         fitted.stationarity_ = float(self.stationarity[index])
+        if self._baselines[index] is not None:
+            fitted.cum_baseline_hazard_ = self._baselines[index]
         return fitted
 
 
@@ -204,7 +206,7 @@ def explaining(estimator: Single, entry: Entry) -> Iterator[None]:
 def fitted_point(entry: Entry, walk: Walk) -> dict[str, Any]:
     """Fitted attributes of the network at the present alpha, with copies of its weights."""
     figures = dict(zip(("loss_", "objective_", "stationarity_"), walk.figures))
-    weights = fitted_weights(entry, walk.problem.network, walk.targets, walk.theta)
+    weights = fitted_weights(entry, walk.problem, walk.targets, walk.theta)
     return dict(weights, solver_=walk.solver_name, **figures)
 
 
@@ -252,6 +254,7 @@ def _collect(points: list[tuple[Any, ...]], template: SingleT) -> Regularization
         np.array([_selected(template, layers) for layers in coefs]),
         None if scores[0] is None else np.array(scores),
         getattr(template, "feature_names_in_", None),
+        [network.get("cum_baseline_hazard_") for network in networks],
         template,
     )
 
@@ -463,11 +466,12 @@ def alpha_max(
 
 
 def check_single(estimator: object) -> None:
-    """Raise TypeError unless `estimator` is one of the two that take a single alpha."""
-    if not isinstance(estimator, (RegularizedMLPClassifier, RegularizedMLPRegressor)):
+    """Raise TypeError unless `estimator` is one of those that take a single alpha."""
+    if not isinstance(estimator, Single):
         raise TypeError(
-            "estimator must be a RegularizedMLPClassifier or a RegularizedMLPRegressor; got "
-            f"{type(estimator).__name__}. Apply the other steps of a pipeline to X first."
+            "estimator must be a RegularizedMLPClassifier, RegularizedMLPRegressor or "
+            f"RegularizedMLPCox; got {type(estimator).__name__}. Apply the other steps of a "
+            "pipeline to X first."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -719,7 +719,3 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
             With ``solver="lbfgs"``, which has no partial_fit.
         """
         return self._partial_fit(X, y, sample_weight)
-
-
-Single: TypeAlias = RegularizedMLPClassifier | RegularizedMLPRegressor
-SingleT = TypeVar("SingleT", bound=Single)

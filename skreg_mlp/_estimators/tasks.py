@@ -1,4 +1,4 @@
-"""What a task, classification or regression, makes of y."""
+"""What a task, classification, regression or survival analysis, makes of y."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg_mlp import _validation as validation
+from skreg_mlp._objective.cox import EVENT, STRATUM, TIME, Cox
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss, null_loss
 from skreg_mlp._objective.targets import Targets, regression_targets
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike
 
+    from skreg_mlp._objective.problem import Problem
     from skreg_mlp._typing import Array, Floats, Ints
 
 
@@ -131,6 +133,10 @@ class Classification:
     def check_dtype(self, targets: Targets, dtype: DTypeLike) -> None:
         """Classes fit into any dtype."""
 
+    def fitted(self, targets: Targets, problem: Problem, theta: Floats) -> dict[str, Any]:
+        """Attributes that predictions need."""
+        return {"classes_": targets.classes}
+
 
 @dataclass(frozen=True)
 class Regression:
@@ -183,3 +189,80 @@ class Regression:
         """Refuse y in its own unit that `dtype` would round away."""
         if not self.scaled:
             validation.check_fits(targets, dtype)
+
+    def fitted(self, targets: Targets, problem: Problem, theta: Floats) -> dict[str, Any]:
+        """Attributes that predictions need."""
+        assert targets.scale is not None
+        factor, offset = targets.scale.factor, targets.scale.offset.copy()
+        return {"target_scale_": factor, "target_offset_": offset}
+
+
+@dataclass(frozen=True)
+class Survival:
+    """Events and times to ranks of times; y is the array of `survival_target`."""
+
+    loss: Cox
+
+    def targets(
+        self,
+        y: Any,
+        weight: Floats | None,
+        *,
+        rows: Ints | None = None,
+        classes: ArrayLike | None = None,
+        units: Any = None,
+    ) -> Targets:
+        """Ranked y; `rows` (None: all) must hold an event. Times have no units."""
+        strata = y["stratum"] if "stratum" in y.dtype.names else np.zeros(len(y), dtype=int)
+        labels, codes = np.unique(strata, return_inverse=True)
+        times, ranks = np.unique(y["time"], return_inverse=True)
+        values = np.stack([codes, ranks, y["event"]], axis=1).astype(np.int64)
+        part, part_weight = (values, weight) if rows is None else (values[rows], None)
+        if rows is not None and weight is not None:
+            part_weight = weight[rows]
+        counted = part if part_weight is None else part[part_weight > 0]
+        if not counted[:, EVENT].any():
+            raise ValueError(
+                "y has no event among the rows to be trained on (of positive weight): a model of "
+                "hazards needs some."
+            )
+        null = null_loss(self.loss, part, part_weight)
+        known = times, None if "stratum" not in y.dtype.names else labels
+        return Targets(values, self.loss, 1, self.loss.out_activation, null, clock=known)
+
+    def validation(self, y: Any, weight: Floats | None, targets: Targets) -> Targets:
+        """Targets of other rows, whose times are compared with each other alone."""
+        return self.targets(y, weight)
+
+    def loss_weights(
+        self, targets: Targets, weight: Floats | None, dtype: DTypeLike
+    ) -> Floats | None:
+        """Weights of the rows in the loss."""
+        return weight if weight is None else validation.narrowed(weight, dtype, "sample_weight")
+
+    def check_dtype(self, targets: Targets, dtype: DTypeLike) -> None:
+        """Ranks are integers."""
+
+    def fitted(self, targets: Targets, problem: Problem, theta: Floats) -> dict[str, Any]:
+        """The baseline hazard, up to the last time of each stratum."""
+        assert targets.clock is not None
+        (times, labels), (ranked, weight) = targets.clock, problem.data.training_targets()
+        with np.errstate(over="ignore"):
+            hazard = problem.joint.cumulative_hazard(problem.scores(theta))
+        counted = ranked if weight is None else ranked[weight > 0]
+        n_strata = 1 if labels is None else len(labels)
+        last = np.zeros(n_strata, dtype=np.int64)
+        np.maximum.at(last, counted[:, STRATUM], counted[:, TIME])
+        highest = np.zeros(n_strata)
+        moments = ranked[problem.joint.moments]
+        np.maximum.at(highest, moments[:, STRATUM], hazard)
+        strata = np.concatenate([moments[:, STRATUM], np.arange(n_strata)])
+        places = np.concatenate([moments[:, TIME], last])
+        steps = np.unique(np.stack([strata, places]), axis=1, return_index=True)
+        (strata, places), kept = steps
+        return {
+            "baseline_times_": times[places],
+            "cum_baseline_hazard_": np.concatenate([hazard, highest])[kept],
+            "strata_": labels,
+            "strata_starts_": np.searchsorted(strata, np.arange(n_strata + 1)),
+        }

@@ -64,7 +64,7 @@ def fitted_attributes(
         if not np.isfinite(figures[1]):
             raise NonFiniteError(result.n_iter)
     return dict(
-        **fitted_weights(entry, problem.network, targets, theta),
+        **fitted_weights(entry, problem, targets, theta),
         **dict(zip(("loss_", "objective_", "stationarity_"), figures)),
         solver_=entry.settings.solver_name(problem),
         n_iter_=result.n_iter,
@@ -201,6 +201,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
             Weights and predictions have its type, float32 or else float64. A memory-mapped array
             is read batch by batch.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            For `RegularizedMLPCox` the structured array of `survival_target`.
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative weights of the rows in the loss. Scaling all of them changes nothing under
             ``alpha_scaling="mean"``.
@@ -434,7 +435,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
             self.objective_ = self.loss_ + problem.penalties.value(theta)
         if not (np.isfinite(self.objective_) and np.isfinite(theta).all()):
             raise explained(NonFiniteError(1), self, entry)
-        self.__dict__.update(fitted_weights(entry, problem.network, targets, theta))
+        self.__dict__.update(fitted_weights(entry, problem, targets, theta))
         self._keep_state({"solver": name, **trainer.state}, targets, rng)
         self.solver_ = name
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1

@@ -14,6 +14,7 @@ from scipy.special import expit, ndtr
 from skreg_mlp._kernels import fused
 
 LEAKY_SLOPE = 0.01
+KINKED = ("relu", "leaky_relu")
 STEEPEST = {"logistic": 0.25, "silu": 1.0999, "gelu": 1.1290}  # largest slope, where not 1
 
 

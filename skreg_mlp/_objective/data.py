@@ -96,6 +96,12 @@ class Data:
         rows = slice(None) if self.subset is None else self.subset
         return self.y[rows], None if self.sample_weight is None else self.sample_weight[rows]
 
+    def loss_targets(self):
+        """y and the loss weights of all rows in use, out of a mean over them."""
+        y, weight = self.training_targets()
+        scale = 1.0 / self.total_weight
+        return y, scale if weight is None else weight.astype(np.float64) * scale
+
     def rows(self, index, n_rows):
         """X, y and the loss weights of the rows `index`, out of a mean over `n_rows` rows.
 

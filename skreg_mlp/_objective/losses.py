@@ -9,6 +9,10 @@ Every loss is a frozen object with
 * ``null_scores(y, weight)``: the constant scores that minimize (nearly, for huber) the loss, shape
   (n_outputs,): where the intercepts of the last layer start.
 
+* ``additive``: whether the loss is a sum over rows, of which a part may be evaluated. Where it is
+  not (see `cox`), ``on(y, weight)`` binds it to all rows, and the result has
+  ``value_and_gradient(raw, delta)``.
+
 and, for regression,
 
 * ``out_activation``: the name of the inverse link.
@@ -106,11 +110,15 @@ def squared_error(raw, y, weight, delta):
     return _weighted(0.5 * delta * delta, weight, delta)
 
 
+class _SumOverRows:
+    additive = True
+
+
 # --------------------------------------------------------------------------------------------
 # Classification
 # --------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class BinaryLogLoss:
+class BinaryLogLoss(_SumOverRows):
     """Bernoulli deviance / 2 with logit link, summed over columns: y (n_rows, n_outputs) in {0, 1}.
 
     One column is binary classification, several are multilabel.
@@ -130,7 +138,7 @@ class BinaryLogLoss:
 
 
 @dataclass(frozen=True)
-class MultinomialLogLoss:
+class MultinomialLogLoss(_SumOverRows):
     """Softmax cross-entropy: y (n_rows,) holds class indices, raw has one column per class."""
 
     n_classes: int
@@ -151,7 +159,7 @@ class MultinomialLogLoss:
 # --------------------------------------------------------------------------------------------
 # Regression: y (n_rows, n_outputs), losses summed over outputs
 # --------------------------------------------------------------------------------------------
-class _IdentityLink:
+class _IdentityLink(_SumOverRows):
     out_activation = "identity"
     equivariant = True
 
@@ -236,7 +244,7 @@ class Quantile(_IdentityLink):
         return replace(self, width=self.width * scale)
 
 
-class _LogLink:
+class _LogLink(_SumOverRows):
     out_activation = "exp"
     equivariant = False
 

@@ -21,14 +21,18 @@ class Problem:
 
     ``loss_unit`` is the natural scale of the loss: steps that are not invariant to it are divided
     by it. ``fixed``, a mask of theta or None, holds weights at zero: their gradient is zero, so
-    that no solver moves them. ``scratch``, a vector like theta, is free until the next evaluation.
+    that no solver moves them. ``joint`` is the loss of all rows together where it is no sum over
+    rows, else None. ``scratch``, a vector like theta, is free until the next evaluation.
     """
 
     def __init__(
-        self, network, loss, data, penalties=(), *, batch_rows=1, loss_unit=1.0, fixed=None
+        self, network, loss, data, penalties=(), *, batch_rows=1, loss_unit=1.0, fixed=None, joint=None
     ):
         self.network, self.loss, self.data = network, loss, data
         self.loss_unit, self.fixed, self._batch_rows = loss_unit, fixed, batch_rows
+        self.joint = joint
+        if joint is None and not loss.additive:
+            self.joint = loss.on(*data.loss_targets())
         self.n_rows = data.n_rows
         self.convex = len(network.shapes) == 1
         self._workspace = Workspace(network, min(self.n_rows, max(batch_rows, BLOCK_ROWS)))
@@ -64,15 +68,17 @@ class Problem:
             batch_rows=self._batch_rows,
             loss_unit=self.loss_unit,
             fixed=None if self.fixed is None else self.fixed[network.places(units)],
+            joint=self.joint,
         )
 
     # -- the loss -----------------------------------------------------------------------------
     def loss_and_gradient(self, theta, gradient):
         """Mean loss over all rows; its gradient is written into `gradient`."""
-        step = self._workspace.n_rows
-        total = self.batch_loss_and_gradient(theta, slice(0, step), gradient, self.n_rows)
-        for start in range(step, self.n_rows, step):
-            rows = slice(start, start + step)
+        if self.joint is not None:
+            return self._joint_loss_and_gradient(theta, gradient)
+        first, *others = self._blocks(self.data)
+        total = self.batch_loss_and_gradient(theta, first, gradient, self.n_rows)
+        for rows in others:
             total += self.batch_loss_and_gradient(theta, rows, self.scratch, self.n_rows)
             gradient += self.scratch
         return total
@@ -88,13 +94,38 @@ class Problem:
             gradient[self.fixed] = 0
         return value
 
-    def scores(self, theta):
-        """Raw scores of all rows, an array (n_rows, n_outputs)."""
-        raw = np.empty((self.n_rows, self.network.sizes[-1]), dtype=self.network.dtype)
-        step = self._workspace.n_rows
-        for start in range(0, self.n_rows, step):
-            rows = slice(start, start + step)
+    def _joint_loss_and_gradient(self, theta, gradient):
+        """The same for a loss that needs the scores of all rows before the gradient of any.
+
+        Values of hidden layers are computed twice where there are several blocks, so that memory
+        does not grow with the rows.
+        """
+        raw = self.scores(theta)
+        delta = np.empty_like(raw)
+        value = self.joint.value_and_gradient(raw, delta)
+        gradient[...] = 0
+        for rows in self._blocks(self.data):
             X = self.data.rows(rows, self.n_rows)[0]
+            if self.n_rows > self._workspace.n_rows:
+                self.network.forward(X, theta, self._workspace)
+            self._workspace.rows(X.shape[0]).deltas[-1][...] = delta[rows]
+            self.network.backward(X, theta, self._workspace, self.scratch)
+            gradient += self.scratch
+        if self.fixed is not None:
+            gradient[self.fixed] = 0
+        return value
+
+    def _blocks(self, data):
+        """The rows of `data` in slices that the workspace has room for."""
+        step = self._workspace.n_rows
+        return [slice(start, start + step) for start in range(0, data.n_rows, step)]
+
+    def scores(self, theta, data=None):
+        """Raw scores of all rows (or those of other `data`), an array (n_rows, n_outputs)."""
+        data = self.data if data is None else data
+        raw = np.empty((data.n_rows, self.network.sizes[-1]), dtype=self.network.dtype)
+        for rows in self._blocks(data):
+            X = data.rows(rows, data.n_rows)[0]
             raw[rows] = self.network.forward(X, theta, self._workspace)
         return raw
 
@@ -103,9 +134,12 @@ class Problem:
 
         Or another `loss`, of y and raw scores times their `factors`: see `Targets.raw_loss`.
         """
-        loss, total, step = loss or self.loss, 0.0, self._workspace.n_rows
-        for start in range(0, data.n_rows, step):
-            X, y, weight = data.rows(slice(start, start + step), data.n_rows)
+        loss, total = loss or self.loss, 0.0
+        if not loss.additive:
+            raw = self.scores(theta, data)
+            return loss.value_and_gradient(raw, *data.loss_targets(), np.empty_like(raw))
+        for rows in self._blocks(data):
+            X, y, weight = data.rows(rows, data.n_rows)
             raw = self.network.forward(X, theta, self._workspace)
             if factors is not None:  # in float64, as these are
                 y, raw = y * factors[0], raw * factors[1]
@@ -121,6 +155,8 @@ class Problem:
         """
         if self.penalties.sparse:
             self.network.compact(theta)
+            if self.fixed is not None:  # the value of a constant unit has moved to an intercept
+                theta[self.fixed] = 0
 
     def is_empty(self, theta):
         """Whether every weight is zero."""

@@ -90,8 +90,9 @@ class Targets:
     n_outputs: int
     out_activation: str
     null_loss: float
-    classes: np.ndarray | None = None  # None: regression
-    scale: Scale | None = None  # None: classification
+    classes: np.ndarray | None = None  # of classification
+    scale: Scale | None = None  # of regression
+    clock: tuple[np.ndarray, np.ndarray | None] | None = None  # of survival: times, strata
     loss_unit: float = 1.0
     raw_loss_unit: float = 1.0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.base import is_classifier
 
+from skreg_mlp._estimators.survival import SurvivalNetwork
 from skreg_mlp._plotting._arrangement import Arrangement, new_size
 from skreg_mlp._plotting._display import (
     BLACK,
@@ -341,7 +342,8 @@ def _response(
     if classify:
         return lambda X: function(X)[:, place], f"Probability of {choices[place]}"
     if len(shape) == 1:
-        return function, "Prediction"
+        survival = isinstance(network, SurvivalNetwork)
+        return function, "Log hazard" if survival else "Prediction"
     return lambda X: function(X)[:, place], f"Prediction of target {place}"
 
 

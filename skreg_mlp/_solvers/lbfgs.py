@@ -119,6 +119,8 @@ class Objective:
 
         if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
             raise _Stop
+        if not len(stage.start):  # nothing may move: such as intercepts that are held at zero
+            return
         n_iter = min(max_iter, self.max_iter - self.n_iter)
         try:
             optimize.fmin_l_bfgs_b(

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """What classification and regression make of y."""
+    """What classification, regression and survival analysis make of y.
+
+    ``fitted`` has the attributes that predictions need beside the weights.
+    """
 
     def targets(
         self, y: Any, weight: Any, *, rows: Any = None, classes: Any = None, units: Any = None
@@ -34,6 +37,8 @@ class Task(Protocol):
     def loss_weights(self, targets: Targets, weight: Any, dtype: Any) -> Any: ...
 
     def check_dtype(self, targets: Targets, dtype: Any) -> None: ...
+
+    def fitted(self, targets: Targets, problem: Problem, theta: Floats) -> dict[str, Any]: ...
 
 
 class Rows(NamedTuple):
@@ -144,8 +149,10 @@ class Entry:
             return None
         if self.scorer is None:
             data, raw_loss = self._validation_data(targets, rows), targets.raw_loss
+            if rows is not None and problem.joint is not None:
+                return _MinusDifference(self, problem, targets, rows)
             return partial(_minus_loss, problem, data, raw_loss)
-        scorer, network = self.scorer(), problem.network
+        scorer = self.scorer()
         inputs = {} if self.columns is None else {"_inputs": self.columns}
         if rows is None:
             assert self.held_out is not None
@@ -155,7 +162,7 @@ class Entry:
             seen = self.rows.part(rows)
 
         def score(theta: Floats) -> float:
-            return scorer(read_weights(self, network, targets, theta) | inputs, seen)
+            return scorer(read_weights(self, problem, targets, theta) | inputs, seen)
 
         return score
 
@@ -164,7 +171,7 @@ class Entry:
             return self.data(targets, rows, "validation")
         X, y, weight = self.held_out
         columns = y.shape[1] if y.ndim == 2 else 1
-        expected = 1 if targets.values.ndim == 1 else targets.values.shape[1]
+        expected = 1 if targets.values.ndim == 1 else targets.n_outputs
         encoded = self.task.validation(y, weight, targets) if columns == expected else None
         if encoded is None or encoded.out_activation != targets.out_activation:
             raise ValueError(
@@ -182,6 +189,32 @@ def _minus_loss(problem: Problem, data: Data, raw_loss: Any, theta: Floats) -> f
     with np.errstate(all="ignore"):
         loss = problem.mean_loss(theta, data, *raw_loss)
     return -np.inf if np.isnan(loss) else -loss
+
+
+class _MinusDifference:
+    """Minus what rows add to a loss that is no sum over rows, for each unit of their weight.
+
+    That is the loss of the rows trained on together with these, less that of the former: few rows
+    alone would say little of who is at risk (Verweij and van Houwelingen, 1993, Cross-validation in
+    survival analysis, as glmnet does it).
+    """
+
+    def __init__(self, entry: Entry, problem: Problem, targets: Targets, rows: Ints) -> None:
+        trained = problem.data
+        self._problem, self._n_trained = problem, trained.n_rows
+        self._data = entry.data(targets, np.concatenate([trained.subset, rows]))
+        self._whole = targets.loss.on(*self._data.loss_targets())
+        weight, added = trained.total_weight, self._data.total_weight - trained.total_weight
+        self._shares = np.array([self._data.total_weight, weight]) / added
+
+    def __call__(self, theta: Floats) -> float:
+        with np.errstate(all="ignore"):
+            raw = self._problem.scores(theta, self._data)
+            whole = self._whole.value_and_gradient(raw, np.empty_like(raw))
+            raw = raw[: self._n_trained]
+            part = self._problem.joint.value_and_gradient(raw, np.empty_like(raw))
+            score = -float(self._shares @ (whole, part * -1))
+        return -np.inf if np.isnan(score) else score
 
 
 def rows_of(values: Any, rows: Ints) -> Any:
@@ -221,10 +254,10 @@ def of_features(selected: Mask, features: Ints | None, n_features: int) -> Mask:
 
 
 def fitted_weights(
-    entry: Entry, network: Network, targets: Targets, theta: Floats
+    entry: Entry, problem: Problem, targets: Targets, theta: Floats
 ) -> dict[str, Any]:
     """The fitted attributes that predictions need, with copies of the weights."""
-    attributes = read_weights(entry, network, targets, theta)
+    attributes = read_weights(entry, problem, targets, theta)
     if entry.compact:
         return dict(attributes, _inputs=entry.columns)
     if entry.columns is None:
@@ -233,19 +266,15 @@ def fitted_weights(
     return dict(attributes, coefs_=[laid_out(first, entry.columns, entry.n_inputs), *others])
 
 
-def read_weights(entry: Entry, network: Network, targets: Targets, theta: Floats) -> dict[str, Any]:
+def read_weights(entry: Entry, problem: Problem, targets: Targets, theta: Floats) -> dict[str, Any]:
     """The same, with weights of the inputs that the network reads alone."""
-    attributes: dict[str, Any] = dict(
+    network = problem.network
+    return dict(
         coefs_=[W.copy() for W in network.coefs(theta)],
         intercepts_=[b.copy() for b in network.biases(theta)],
         n_layers_=len(network.sizes),
         n_outputs_=targets.n_outputs,
         out_activation_=targets.out_activation,
         encoder_=entry.encoder,
+        **entry.task.fitted(targets, problem, theta),
     )
-    if targets.classes is not None:
-        attributes.update(classes_=targets.classes)
-    if targets.scale is not None:
-        factor, offset = targets.scale.factor, targets.scale.offset.copy()
-        attributes.update(target_scale_=factor, target_offset_=offset)
-    return attributes

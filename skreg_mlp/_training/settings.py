@@ -28,12 +28,14 @@ class Settings:
     """What training knows of an estimator.
 
     ``alphas`` has one strength for each weight matrix; ``groups`` and ``factor`` are those of the
-    columns of X that the network reads (None: no groups, all factors 1). ``gain`` and ``steepest``
-    belong to the activation: the variance of a random start, and its largest slope.
+    columns of X that the network reads (None: no groups, all factors 1). ``kinked``, ``gain``
+    and ``steepest`` belong to the activation: whether it has a kink, the variance of a random
+    start, and its largest slope. ``batch_size`` is None for an automatic choice, inf for all rows.
     """
 
     hidden: tuple[int, ...]
     activation: Callable[..., None]
+    kinked: bool
     gain: float
     steepest: float
     penalty: Penalty | None
@@ -42,7 +44,7 @@ class Settings:
     factor: Floats | None
     alpha_per_sum: bool
     solver: str
-    batch_size: int | None
+    batch_size: float | None
     learning_rate: str
     learning_rate_init: float
     power_t: float
@@ -107,13 +109,16 @@ class Settings:
 
     # -- the solver -----------------------------------------------------------------------------
     def solver_name(self, problem: Problem) -> str:
-        """The solver to use: "auto" takes lbfgs for the linear model, which is convex."""
+        """The solver to use: "auto" takes lbfgs for the linear model, which is convex.
+
+        And for smooth networks whose every step needs all rows.
+        """
         if self.solver in ("adam", "sgd"):
             return self.solver
         supported = problem.penalties.offer_terms
         if self.solver == "auto":
-            exact = problem.convex and supported and not self.early_stopping
-            return "lbfgs" if exact else "adam"
+            exact = problem.convex or (problem.joint is not None and not self.kinked)
+            return "lbfgs" if exact and supported and not self.early_stopping else "adam"
         if not supported:
             raise ValueError(
                 f"solver='lbfgs' needs a penalty that offers `terms`, and penalty={self.penalty!r} "
@@ -129,7 +134,7 @@ class Settings:
 
     def batch_rows(self, n_rows: int, auto: int = AUTO_BATCH) -> int:
         """Rows a step."""
-        return min(self.batch_size or auto, n_rows)
+        return int(min(self.batch_size or auto, n_rows))
 
 
 def relative(alphas: Any) -> Floats:
@@ -142,13 +147,17 @@ def build_problem(settings: Settings, data: Data, targets: Targets) -> Problem:
     """The objective of `settings` on `data`."""
     sizes = (data.n_columns, *settings.hidden, targets.n_outputs)
     network = Network(sizes, settings.activation, data.X.dtype)
+    batch_rows, fixed = settings.batch_rows(data.n_rows), None
+    if not targets.loss.additive:  # which has no batches, and does not see the last intercept
+        batch_rows, fixed = 1, np.arange(network.n_parameters) == network.n_parameters - 1
     return Problem(
         network,
         targets.loss,
         data,
         settings.penalties(network.shapes, scaled(settings, settings.alphas, data).tolist()),
-        batch_rows=settings.batch_rows(data.n_rows),
+        batch_rows=batch_rows,
         loss_unit=targets.loss_unit,
+        fixed=fixed,
     )
 
 

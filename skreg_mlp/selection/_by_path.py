@@ -12,8 +12,10 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._estimators.alpha_by_cv import routes_to_folds
+from skreg_mlp._estimators.cox import RegularizedMLPCox
 from skreg_mlp._estimators.cross_validation import (
     RegularizedMLPClassifierCV,
+    RegularizedMLPCoxCV,
     RegularizedMLPRegressorCV,
 )
 from skreg_mlp._estimators.door import check_has_zeros, enter
@@ -31,13 +33,13 @@ if TYPE_CHECKING:
     from sklearn.utils.metadata_routing import MetadataRouter
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.path import RegularizationPath
-    from skreg_mlp._estimators.single import Single
+    from skreg_mlp._estimators.path import RegularizationPath, Single
     from skreg_mlp._typing import Array, CrossValidator, Ints, Mask, Numbers, Rows
 
 BY_FOLDS = {
     RegularizedMLPClassifier: RegularizedMLPClassifierCV,
     RegularizedMLPRegressor: RegularizedMLPRegressorCV,
+    RegularizedMLPCox: RegularizedMLPCoxCV,
 }
 
 
@@ -71,7 +73,7 @@ class PathSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, Bas
 
     Parameters
     ----------
-    estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+    estimator : RegularizedMLPClassifier, RegularizedMLPRegressor or RegularizedMLPCox
         Its parameters, with a penalty that selects features, such as "group_log_sum"; it is not
         changed. A ``learning_rate_init`` of 0.01 suits a path. With an ``encoder`` X may be a raw
         table, and the features are its columns.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from skreg_mlp._estimators.single import Single
+    from skreg_mlp._estimators.path import Single
     from skreg_mlp._training.entry import Entry
     from skreg_mlp._training.entry import Rows as ValidRows
     from skreg_mlp._training.walk import Walk

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.single import Single
+    from skreg_mlp._estimators.path import Single
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
 
 
@@ -192,7 +192,7 @@ class KnockoffSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin,
 
     Parameters
     ----------
-    estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+    estimator : RegularizedMLPClassifier, RegularizedMLPRegressor or RegularizedMLPCox
         Its parameters, with a penalty that selects features, such as "group_log_sum"; it is not
         changed. A ``learning_rate_init`` of 0.01 suits a path. Its encoder may be "table" or a
         `TableEncoder`; a feature and its knockoff then share one set of bins.

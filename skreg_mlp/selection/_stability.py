@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._estimators.door import check_has_zeros, enter
 from skreg_mlp._estimators.path import check_single
+from skreg_mlp._estimators.survival import labels_of
 from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
 from skreg_mlp._validation import UNSCALED, check_parameters, check_values
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from typing_extensions import Self
 
-    from skreg_mlp._estimators.single import Single
+    from skreg_mlp._estimators.path import Single
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Numbers, Rows
 
 
@@ -65,6 +66,8 @@ def unimodal_factor(threshold: float, n_pairs: int, p: float) -> float:
 # --------------------------------------------------------------------------------------------
 def _labels(y: Array, classifier: bool) -> Ints:
     """Classes of the rows, each with a member for both halves, or one class for all of them."""
+    if y.dtype == bool and not classifier:  # whether there was an event
+        return y.astype(int)
     if not classifier or (y.ndim == 2 and y.shape[1] > 1):
         return np.zeros(len(y), dtype=int)
     classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -147,7 +150,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
 
     Parameters
     ----------
-    estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+    estimator : RegularizedMLPClassifier, RegularizedMLPRegressor or RegularizedMLPCox
         Its parameters, with a penalty that selects features, such as "group_l1"; it is not changed.
 
     max_features : int or None, default=None
@@ -351,7 +354,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
     def _select_on_halves(self, single: Single, rows: ValidRows) -> list[Selected]:
         """What each half selects, two after two."""
         rng = check_random_state(self.random_state)
-        labels = _labels(rows.y, is_classifier(single))
+        labels = _labels(labels_of(rows.y), is_classifier(single))
         context = self._init_callback_context(max_subtasks=2 * self.n_pairs)
         told = dict(estimator=self, X=rows.X, y=rows.y)
         context.call_on_fit_task_begin(**told)

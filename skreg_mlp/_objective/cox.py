@@ -1,0 +1,172 @@
+"""The partial likelihood of Cox's proportional hazards model, a loss that is no sum over rows.
+
+With w the weights of the rows, f their scores and R(t) the rows at risk at time t, those whose own
+time is t or later,
+
+    loss = sum_t [ sum_i w_i (log sum_R(t) w_j exp(f_j) - f_i) ] - its least value,
+
+the sum over i being that over the events at time t (Breslow, 1974). Efron (1977) takes ties for
+events that come one after the other in unknown order: the k-th of d has the risk set less k / d of
+the rows that have the event, k = 0, ..., d - 1, and the mean weight of these rows. With strata the
+rows at risk are those of the same stratum.
+
+The least value is that of scores that tell each event from all other rows. Without it the loss
+would depend on the scale of the weights; it is half the deviance that glmnet reports.
+
+Sums run over exponentials of scores that may be far apart. They are kept as logarithms throughout:
+a risk set whose scores are all small is as exact as one of large scores.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+STRATUM, TIME, EVENT = range(3)  # columns of y: codes, ranks of times, and whether it is an event
+
+
+@dataclass(frozen=True)
+class Cox:
+    """Half the deviance of the partial likelihood; y is an integer array (n_rows, 3).
+
+    It has the interface of the losses that are sums over rows, but needs all rows at once.
+    """
+
+    ties: str = "breslow"
+    out_activation = "identity"
+    equivariant = False
+    additive = False
+
+    def on(self, y, weight):
+        """The loss of these rows, which are then sorted once."""
+        return RiskSets(y, weight, efron=self.ties == "efron")
+
+    def value_and_gradient(self, raw, y, weight, delta):
+        return self.on(y, weight).value_and_gradient(raw, delta)
+
+    def null_scores(self, y, weight):
+        return np.zeros(1)
+
+
+class _Terms(NamedTuple):
+    """One logarithm of a sum over a risk set each: its moment, weight, and share of ties left out.
+
+    Under Breslow's rule there is one for each moment, under Efron's one for each event.
+    """
+
+    moment: np.ndarray
+    weight: np.ndarray
+    share: np.ndarray
+
+
+class RiskSets:
+    """Rows in the order of their times, last to first, stratum by stratum.
+
+    A moment is a time with an event in a stratum; they are numbered in the order of the rows. The
+    rows of a cell are those that join the risk set between the moment before and its own: all of
+    them are at risk at this moment and at the later ones of the stratum. Rows that no event meets
+    are left out.
+    """
+
+    def __init__(self, y, weight, *, efron):
+        weight = np.broadcast_to(np.asarray(weight, dtype=np.float64), len(y))
+        order = np.lexsort((-y[:, TIME], y[:, STRATUM]))
+        stratum, time, event = y[order].T
+        weight = weight[order]
+        event = (event > 0) & (weight > 0)
+        change = (np.diff(stratum, prepend=-1) != 0) | (np.diff(time, prepend=-1) != 0)
+        group = np.cumsum(change) - 1
+        moments = np.unique(group[event])
+        cell = np.searchsorted(moments, group)
+        of_moment = stratum[event][np.unique(group[event], return_index=True)[1]]
+        met = (cell < len(moments)) & (weight > 0)
+        met[met] = of_moment[cell[met]] == stratum[met]
+        self.n_rows, self.rows, self.cell = len(y), order[met], cell[met]
+        self.log_weight, self.weight = np.log(weight[met]), weight[met]
+        self.events = np.flatnonzero(event[met])
+        self.moments = order[event][np.unique(group[event], return_index=True)[1]]  # a row of each
+        self._starts = _starts(self.cell)
+        self._segments = _segments(of_moment)
+        deaths = self.cell[self.events]
+        self._death_starts = _starts(deaths)
+        counts, self.totals = np.bincount(deaths), np.bincount(deaths, self.weight[self.events])
+        self._terms = _terms(counts, self.totals, efron)
+        self._term_starts = _starts(self._terms.moment)
+        self.least = _least(counts, self.totals, efron)
+
+    def log_sums(self, raw):
+        """Logarithms of w exp(f) for each row that is met, and of their sums over each risk set."""
+        scores = raw[self.rows, 0].astype(np.float64) + self.log_weight
+        return scores, self._accumulated(np.logaddexp.reduceat(scores, self._starts))
+
+    def value_and_gradient(self, raw, delta):
+        """The loss of all rows, and its gradient with respect to `raw`, written into `delta`."""
+        scores, at_risk = self.log_sums(raw)
+        moment, weight, share = self._terms
+        dying = scores[self.events]
+        part = np.logaddexp.reduceat(dying, self._death_starts) - at_risk
+        left = at_risk[moment] + np.log1p(-share * np.exp(part[moment]))
+        weights = self.weight[self.events]
+        value = weight @ left - weights @ (dying - self.log_weight[self.events]) - self.least
+        # the derivative of a term is weight / left times that of the risk set less the ties
+        rates = np.log(weight) - left
+        hazard = self._accumulated(np.logaddexp.reduceat(rates, self._term_starts), backward=True)
+        expected = np.exp(scores + hazard[self.cell])
+        if share.any():
+            with np.errstate(divide="ignore"):
+                spared = np.logaddexp.reduceat(rates + np.log(share), self._term_starts)
+            expected[self.events] -= np.exp(dying + spared[self.cell[self.events]])
+        expected[self.events] -= weights
+        delta[...] = 0
+        delta[self.rows, 0] = expected
+        return float(value)
+
+    def cumulative_hazard(self, raw):
+        """Breslow's cumulative baseline hazard at each moment, in the order of the moments."""
+        return np.exp(self._accumulated(np.log(self.totals) - self.log_sums(raw)[1], backward=True))
+
+    def _accumulated(self, logarithms, *, backward=False):
+        """Logarithms of the running sums within each stratum, from the last time to the first.
+
+        `backward`: from the first time to the last.
+        """
+        out = np.empty_like(logarithms)
+        for segment in self._segments:
+            part, sums = logarithms[segment], out[segment]
+            if backward:
+                part, sums = part[::-1], sums[::-1]
+            np.logaddexp.accumulate(part, out=sums)
+        return out
+
+
+def _starts(sorted_codes):
+    """Where each run of equal codes begins."""
+    return np.flatnonzero(np.diff(sorted_codes, prepend=-1))
+
+
+def _segments(sorted_codes):
+    """The runs of equal codes, as slices."""
+    ends = [*_starts(sorted_codes).tolist(), len(sorted_codes)]
+    return [slice(start, stop) for start, stop in zip(ends, ends[1:])]
+
+
+def _terms(counts, totals, efron):
+    moment = np.arange(len(counts))
+    if not efron or counts.max(initial=1) == 1:
+        return _Terms(moment, totals, np.zeros(len(counts)))
+    moment = np.repeat(moment, counts)
+    place = np.arange(len(moment)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return _Terms(moment, (totals / counts)[moment], place / counts[moment])
+
+
+def _least(counts, totals, efron):
+    """The value where each event is told from all rows but its ties, and these as well as can be.
+
+    With scores f_i = log of a constant, large at its moment: sum_i w_i log(W / w_i w_i), W being
+    the weight of the ties.
+    """
+    least = xlogy(totals, totals).sum()
+    if efron:
+        least += (totals / counts) @ (gammaln(counts + 1) - xlogy(counts, counts))
+    return least
