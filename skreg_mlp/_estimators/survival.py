@@ -333,10 +333,8 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
     def _strata_codes(self, strata: Any, n_rows: int) -> Ints:
         if (self.strata_ is None) != (strata is None):
-            given = "has none" if strata is not None else f"has {len(self.strata_ or ())} of them"
-            raise ValueError(
-                f"strata must be given if and only if y had strata in fit, and it {given}."
-            )
+            had = "no strata" if self.strata_ is None else f"{len(self.strata_)} strata"
+            raise ValueError(f"strata must be given if y had strata in fit, and only then: it had {had}.")
         if self.strata_ is None:
             return np.zeros(n_rows, dtype=int)
         strata = np.asarray(strata)
