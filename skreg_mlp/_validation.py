@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -99,6 +100,13 @@ def _is_grid(value):
     return plain and bool(np.isfinite(numbers).all() and (numbers >= 0).all())
 
 
+_is_level = _real(0, 1, closed="()")[0]
+
+
+def _are_levels(values):
+    return all(map(_is_level, values)) and all(low < high for low, high in pairwise(values))
+
+
 _BOOL = _is_bool, "True or False"
 _POSITIVE = _real(0, np.inf, closed="()")
 _NONNEGATIVE = _real(0, np.inf, closed="[)")
@@ -112,7 +120,11 @@ RULES = {
     ),
     "loss": _one_of(*REGRESSION_LOSSES),
     "ties": _one_of("breslow", "efron"),
-    "quantile": _real(0, 1, closed="()"),
+    "quantile": (
+        lambda v: _is_level(v) or (_is_grid(v) and _are_levels(np.asarray(v).tolist())),
+        "a number in (0, 1), or several of them, increasing",
+    ),
+    "power": _real(1, 2, closed="()"),
     "huber_delta": _POSITIVE,
     "activation": _one_of(*ACTIVATIONS),
     "penalty": (

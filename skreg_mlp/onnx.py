@@ -37,8 +37,8 @@ def register_converters() -> None:
     """Teach skl2onnx to convert the networks, alone and as steps of a Pipeline.
 
     After it, ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` take fitted
-    `RegularizedMLPClassifier`, `RegularizedMLPRegressor`, `RegularizedMLPCox` and the CV estimators.
-    A second call changes nothing.
+    `RegularizedMLPClassifier`, `RegularizedMLPRegressor`, `RegularizedMLPCox` and the estimators
+    with CV. A second call changes nothing.
 
     Raises
     ------
@@ -48,9 +48,9 @@ def register_converters() -> None:
     Notes
     -----
     The outputs are those that skl2onnx gives classifiers (labels and probabilities) and regressors
-    (for `RegularizedMLPCox` the log hazards), and so are the options of the classifiers: ``zipmap``, ``output_class_labels``, ``nocl`` (class
-    indices for labels) and ``raw_scores`` (the scores of `decision_function` for probabilities, two
-    columns -s and s for two classes).
+    (for `RegularizedMLPCox` the log hazards), and so are the options of the classifiers:
+    ``zipmap``, ``output_class_labels``, ``nocl`` (class indices for labels) and ``raw_scores`` (the
+    scores of `decision_function` for probabilities, two columns -s and s for two classes).
 
     The graph computes in float64 where its input is of type double (but for the error function of
     "gelu", which onnxruntime has in float32 only), and in float32 otherwise, whatever the dtype of
@@ -331,4 +331,7 @@ def _convert_regressor(
     # in float64 in every graph: y may be far from zero, beside its spread
     wide = _Graph(scope, operator, container, np.float64)
     scaled = wide("Mul", wide.cast(scores, np.float64), model.target_scale_)
-    g.cast(wide("Add", scaled, model.target_offset_), g.dtype, output=output)
+    shifted = wide("Add", scaled, model.target_offset_)
+    if model.out_activation_ == "sort":
+        shifted = wide("TopK", shifted, np.array([model.n_outputs_]), axis=1, largest=0)
+    g.cast(shifted, g.dtype, output=output)

@@ -157,7 +157,9 @@ def test_blocks_of_rows_make_no_difference(hidden, ties):
     for sign in (1, -1):  # along the first weights, all of them
         moved = copy.deepcopy(few)
         moved.coefs_[0] += sign * 1e-6
-        steps.append(Cox(ties).value_and_gradient(moved.predict(X)[:, None], codes, 1 / len(X), 0 * delta))
+        steps.append(
+            Cox(ties).value_and_gradient(moved.predict(X)[:, None], codes, 1 / len(X), 0 * delta)
+        )
     if not hidden:
         assert_allclose((steps[0] - steps[1]) / 2e-6, np.sum(X.T @ delta), rtol=1e-5)
 
@@ -312,7 +314,9 @@ def test_a_fold_scores_what_its_rows_add_to_the_likelihood():
             fold = cox(penalty="l1", alpha=alpha).fit(X[train], y[train])
             raw = fold.predict(X)[:, None]
             whole = Cox().value_and_gradient(raw, codes, 1.0, np.empty_like(raw))
-            part = Cox().value_and_gradient(raw[train], codes[train], 1.0, np.empty((len(train), 1)))
+            part = Cox().value_and_gradient(
+                raw[train], codes[train], 1.0, np.empty((len(train), 1))
+            )
             score = model.cv_results_[f"split{k}_test_score"][index]
             assert_allclose(score, (part - whole) / len(test), rtol=1e-6)
 
@@ -383,7 +387,9 @@ def test_path_and_its_networks(penalty, hidden):
 def test_selectors():
     X, y = hazards(n=300, d=8)
     network = RegularizedMLPCox((), penalty="l1", max_iter=200)
-    assert_array_equal(PathSelection(network, max_features=2).fit(X, y).get_support(indices=True), [0, 1])
+    assert_array_equal(
+        PathSelection(network, max_features=2).fit(X, y).get_support(indices=True), [0, 1]
+    )
     assert PathSelection(network, cv=3).fit(X, y).get_support()[:2].all()
     stable = StabilitySelection(network, max_features=2, n_pairs=3, alphas=20, random_state=0)
     assert_array_equal(stable.fit(X, y).get_support(indices=True), [0, 1])

@@ -20,7 +20,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from skreg_mlp._estimators.door import enter_rows, entry_of
 from skreg_mlp._estimators.encoders import choices
 from skreg_mlp._estimators.fitted import FittedNetwork
-from skreg_mlp._estimators.survival import labels_of
 from skreg_mlp._estimators.path import (
     follow,
     joined,
@@ -29,6 +28,7 @@ from skreg_mlp._estimators.path import (
     trace,
     warn_if_unfinished,
 )
+from skreg_mlp._estimators.survival import labels_of
 from skreg_mlp._estimators.training import (
     explained,
     fitted_attributes,

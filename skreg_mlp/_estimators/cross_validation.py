@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from skreg_mlp._estimators.alpha_by_cv import AlphaByCV
-from skreg_mlp._estimators.fitted import NetworkClassifier, NetworkRegressor
-from skreg_mlp._estimators.survival import SurvivalNetwork
 from skreg_mlp._estimators.cox import RegularizedMLPCox
+from skreg_mlp._estimators.fitted import NetworkClassifier, NetworkRegressor
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg_mlp._estimators.survival import SurvivalNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -228,7 +228,7 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
     hidden_layer_sizes : tuple of int, default=(100,)
         Units of each hidden layer; ``()`` is the penalized linear model.
 
-    loss, quantile, huber_delta, target_scale : as in RegularizedMLPRegressor
+    loss, quantile, huber_delta, power, target_scale : as in RegularizedMLPRegressor
 
     alphas : int or array-like of shape (n_alphas,), default=50
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
@@ -351,8 +351,9 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
         hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
         loss: str = "squared_error",
-        quantile: float = 0.5,
+        quantile: float | Numbers = 0.5,
         huber_delta: float = 1.35,
+        power: float = 1.5,
         target_scale: str | None = "std",
         alphas: int | Numbers = 50,
         eps: float = 1e-3,
@@ -387,6 +388,7 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
         self.loss = loss
         self.quantile = quantile
         self.huber_delta = huber_delta
+        self.power = power
         self.target_scale = target_scale
         self.alphas = alphas
         self.eps = eps
@@ -437,8 +439,10 @@ class RegularizedMLPCoxCV(AlphaByCV, SurvivalNetwork):
         `regularization_path` takes 100: scores change slowly from one alpha to the next, and every
         fold follows them.
 
-    eps : float, default=1e-3
-        First alpha of that grid, as in `regularization_path`.
+    eps : float, default=1e-2
+        First alpha of that grid, as in `regularization_path`. Below it a network all but learns the
+        order of the events by heart; where the best score is at the first alpha, the path is
+        extended below.
 
     cv : int, splitter or iterable of splits, default=None
         As in scikit-learn; None is 5 folds. Those of a number have equal shares of the events.
@@ -556,7 +560,7 @@ class RegularizedMLPCoxCV(AlphaByCV, SurvivalNetwork):
         *,
         ties: str = "breslow",
         alphas: int | Numbers = 50,
-        eps: float = 1e-3,
+        eps: float = 1e-2,
         cv: CrossValidator | None = None,
         scoring: str | Scorer = "loss",
         selection: str = "min",

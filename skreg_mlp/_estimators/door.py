@@ -196,7 +196,10 @@ def entry_of(
 def scorer_of(estimator: Any) -> Callable[[dict[str, Any], Rows], float]:
     """A function that scores a view of the estimator with other fitted attributes."""
     by_score = isinstance(estimator, SurvivalNetwork) and estimator.scoring == "concordance"
-    scorer, view = check_scoring(estimator, None if by_score else estimator.scoring), copy.copy(estimator)
+    scorer, view = (
+        check_scoring(estimator, None if by_score else estimator.scoring),
+        copy.copy(estimator),
+    )
     view.__dict__.pop("_inputs", None)
     if estimator.encoder is None:  # whose rows are an array
         view.__dict__.pop("feature_names_in_", None)
@@ -241,8 +244,8 @@ def read_task(estimator: Any) -> Classification | Regression | Survival:
         return Survival(Cox(estimator.ties))
     if is_classifier(estimator):
         return Classification(estimator.class_weight)
-    constants = dict(quantile=estimator.quantile, huber_delta=estimator.huber_delta)
-    loss = regression_loss(estimator.loss, **constants)
+    names = ("quantile", "huber_delta", "power")
+    loss = regression_loss(estimator.loss, **{name: getattr(estimator, name) for name in names})
     return Regression(loss, scaled=estimator.target_scale is not None)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -414,11 +415,12 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 class NetworkRegressor(RegressorMixin, FittedNetwork):
     """Predictions of a regressor."""
 
+    quantile: Any
     target_scale_: Floats
     target_offset_: Floats
 
     def predict(self, X: Rows) -> Floats:
-        """Predicted target of each row: mean, or quantile under ``loss="quantile"``.
+        """Predicted target of each row: mean, or quantiles under ``loss="quantile"``.
 
         Parameters
         ----------
@@ -427,8 +429,9 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units of y. Of the dtype of the weights, unless that is float32 and too coarse
-            for values as far from zero as those of y: then float64.
+            A column for each quantile, where there are several, the columns in ascending order of
+            the quantiles. In the units of y, and of the dtype of the weights, unless that is
+            float32 and too coarse for values as far from zero as those of y: then float64.
 
         Raises
         ------
@@ -444,7 +447,39 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
                 raw = np.exp(raw)
         else:
             raw = Scale(self.target_offset_, self.target_scale_).undone(raw)
+        if self.out_activation_ == "sort":
+            raw.sort(axis=1)
         return raw.ravel() if self.n_outputs_ == 1 else raw
+
+    def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """R^2 of the predictions; with several quantiles the mean of their D^2.
+
+        D^2 is the share by which predictions lower the pinball loss of a constant, the quantile of
+        y. 1 is perfect; a constant gives 0.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        if getattr(self, "out_activation_", None) != "sort":
+            return super().score(X, y, sample_weight)
+        columns = zip(np.ravel(self.quantile).tolist(), self.predict(X).T)
+        scores = [
+            d2_pinball_score(y, column, sample_weight=sample_weight, alpha=level)
+            for level, column in columns
+        ]
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -386,16 +386,25 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     hidden_layer_sizes : tuple of int, default=(100,)
         Units of each hidden layer; ``()`` is the penalized (generalized) linear model.
 
-    loss : {"squared_error", "huber", "poisson", "gamma", "quantile"}, default="squared_error"
-        Half the squared error; Huber's loss; half the deviance with log link for counts (y >= 0) or
-        for positive targets (y > 0); the pinball loss, rounded off over 1e-3 of the mean absolute
-        deviation of y from its quantile, so that it is smooth.
+    loss : {"squared_error", "huber", "poisson", "gamma", "tweedie", "quantile"}, \
+            default="squared_error"
+        Half the squared error; Huber's loss; half the deviance with log link for counts (y >= 0),
+        for positive targets (y > 0), or for amounts that are zero or positive ("tweedie"); the
+        pinball loss, rounded off over 1e-3 of the mean absolute deviation of y from its quantile,
+        so that it is smooth.
 
-    quantile : float, default=0.5
-        Level of ``loss="quantile"``, inside (0, 1).
+    quantile : float or sequence of float, default=0.5
+        Level of ``loss="quantile"``, inside (0, 1). Several, in increasing order, make one network
+        with an output for each, for y of one column: the losses are summed, and predictions are
+        sorted, so that quantiles never cross. Sorting never raises the sum of the pinball losses
+        (Chernozhukov, Fernandez-Val and Galichon, 2010).
 
     huber_delta : float, default=1.35
         Residual from which ``loss="huber"`` is linear, in units of ``target_scale_``.
+
+    power : float, default=1.5
+        Power of the mean, inside (1, 2), that the variance of y is proportional to under
+        ``loss="tweedie"``: near 1 for counts, near 2 for positive amounts.
 
     target_scale : {"std", None}, default="std"
         Unit in which the loss is stated, for "squared_error", "huber" and "quantile": it is that of
@@ -536,8 +545,8 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     target_scale_, target_offset_ : ndarray of shape (`n_outputs_`,)
         Scale and offset of each output, in float64: predictions are the scores of the network times
         the scale plus the offset. ``intercepts_``, ``coefs_``, losses and ``stationarity_`` are
-        stated in units of them. 1 and 0 for "poisson" and "gamma", whose unit matters. The scale is
-        0 where y is constant: predictions are that constant.
+        stated in units of them. 1 and 0 for "poisson", "gamma" and "tweedie", whose unit matters.
+        The scale is 0 where y is constant: predictions are that constant.
 
     encoder_ : transformer or None
         The fitted encoder.
@@ -552,7 +561,8 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         Number of layers, input and output included, and of outputs.
 
     out_activation_ : str
-        Link of the outputs: "identity", or "exp" for the losses with log link.
+        Link of the outputs: "identity", "exp" for the losses with log link, or "sort" for several
+        quantiles.
 
     solver_ : {"lbfgs", "adam", "sgd"}
         The solver that ran.
@@ -625,8 +635,9 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
         loss: str = "squared_error",
-        quantile: float = 0.5,
+        quantile: float | Numbers = 0.5,
         huber_delta: float = 1.35,
+        power: float = 1.5,
         target_scale: str | None = "std",
         activation: str = "relu",
         penalty: str | Penalty | None = "l2",
@@ -662,6 +673,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         self.loss = loss
         self.quantile = quantile
         self.huber_delta = huber_delta
+        self.power = power
         self.target_scale = target_scale
         self.activation = activation
         self.penalty = penalty

@@ -129,7 +129,7 @@ def concordance(y: Array, risk: Floats, weight: Floats | None) -> float:
     """
     weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
     codes = np.zeros(len(y), dtype=int)
-    if "stratum" in y.dtype.names:
+    if "stratum" in (y.dtype.names or ()):
         codes = np.unique(y["stratum"], return_inverse=True)[1]
     order = np.argsort(codes, kind="stable")
     told = pairs = 0.0
@@ -156,13 +156,15 @@ def _keys(time: Floats, censored: Array) -> Array:
 
 
 def _lower_and_later(place: Ints, rank: Ints, weight: Floats) -> tuple[Floats, Floats]:
-    """For each row the weight of the rows at later places: of lower rank (of equal rank: half), all.
+    """For each row the weight of the rows at later places: of lower rank, and of any.
+
+    Half of that of equal rank counts as lower.
 
     Two places differ in a highest bit. For each bit, rows that agree above it are sorted by rank,
     and running sums over those with the bit set serve those without it: O(n log n) for each bit.
     """
     by_rank = np.argsort(rank, kind="stable")
-    lower = np.zeros(len(place))
+    lower: Floats = np.zeros(len(place))
     for bit in range(int(place.max()).bit_length()):
         block = place >> (bit + 1)
         order = by_rank[np.argsort(block[by_rank], kind="stable")]
@@ -176,7 +178,7 @@ def _lower_and_later(place: Ints, rank: Ints, weight: Floats) -> tuple[Floats, F
         first = np.flatnonzero(new_block)[np.cumsum(new_block) - 1]
         found = (sums[starts] + sums[ends])[of_row] / 2 - sums[first]
         lower[order] += np.where(later, 0.0, found)
-    totals = np.bincount(place, weight)
+    totals = np.bincount(place, weight).astype(np.float64)
     after = np.cumsum(totals[::-1])[::-1] - totals
     return lower, after[place]
 
@@ -334,7 +336,9 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
     def _strata_codes(self, strata: Any, n_rows: int) -> Ints:
         if (self.strata_ is None) != (strata is None):
             had = "no strata" if self.strata_ is None else f"{len(self.strata_)} strata"
-            raise ValueError(f"strata must be given if y had strata in fit, and only then: it had {had}.")
+            raise ValueError(
+                f"strata must be given if y had strata in fit, and only then: it had {had}."
+            )
         if self.strata_ is None:
             return np.zeros(n_rows, dtype=int)
         strata = np.asarray(strata)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,6 +145,12 @@ class Regression:
     loss: Any
     scaled: bool
 
+    @property
+    def n_quantiles(self) -> int:
+        """How many quantiles of one target are asked for, 0 where it is not several."""
+        levels = np.ravel(getattr(self.loss, "quantile", 0.5))
+        return len(levels) if len(levels) > 1 else 0
+
     def targets(
         self,
         y: Any,
@@ -156,15 +162,25 @@ class Regression:
     ) -> Targets:
         """Encoded y; its units are those of `rows` (None: all), or `units` of an earlier call."""
         values = self._values(y)
-        return regression_targets(
+        targets = regression_targets(
             values, weight, self.loss, scaled=self.scaled, rows=rows, units=units
         )
+        if self.n_quantiles:
+            targets = replace(targets, out_activation="sort", n_columns=1)
+        return targets
 
     def _values(self, y: Any) -> Floats:
         y = _one_column(y)
         values = np.ascontiguousarray(y.reshape(len(y), -1), dtype=np.float64)
         self.loss.check(values)
-        return values
+        if not self.n_quantiles:
+            return values
+        if values.shape[1] > 1:
+            raise ValueError(
+                f"y has {values.shape[1]} columns, and {self.n_quantiles} quantiles are asked for: "
+                "give y of one column, or one quantile."
+            )
+        return np.repeat(values, self.n_quantiles, axis=1)
 
     def validation(self, y: Any, weight: Floats | None, targets: Targets) -> Targets:
         """Targets of other rows than those of `targets`, in the same units."""
@@ -228,7 +244,8 @@ class Survival:
             )
         null = null_loss(self.loss, part, part_weight)
         known = times, None if "stratum" not in y.dtype.names else labels
-        return Targets(values, self.loss, 1, self.loss.out_activation, null, clock=known)
+        link = self.loss.out_activation
+        return Targets(values, self.loss, 1, link, null, clock=known, n_columns=1)
 
     def validation(self, y: Any, weight: Floats | None, targets: Targets) -> Targets:
         """Targets of other rows, whose times are compared with each other alone."""

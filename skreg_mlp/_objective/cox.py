@@ -18,6 +18,7 @@ a risk set whose scores are all small is as exact as one of large scores.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -148,7 +149,7 @@ def _starts(sorted_codes):
 def _segments(sorted_codes):
     """The runs of equal codes, as slices."""
     ends = [*_starts(sorted_codes).tolist(), len(sorted_codes)]
-    return [slice(start, stop) for start, stop in zip(ends, ends[1:])]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 def _terms(counts, totals, efron):

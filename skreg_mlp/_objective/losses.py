@@ -21,8 +21,8 @@ and, for regression,
   the unit of y need not matter; ``spread(y, weight)`` is then the natural scale of each output,
   and ``in_units(scale)`` this loss for y and raw scores multiplied by ``scale``.
 
-Losses are never negative, and zero where the prediction is perfect: poisson and gamma are half
-their deviance.
+Losses are never negative, and zero where the prediction is perfect: poisson, gamma and tweedie are
+half their deviance.
 """
 
 from dataclasses import dataclass, replace
@@ -64,12 +64,15 @@ def _deviation(y, weight):
 
 
 def weighted_quantile(y, quantile, weight=None):
-    """Smallest value of each column of `y` that reaches the share `quantile` of the weight."""
+    """Smallest value of each column of `y` that reaches the share `quantile` of the weight.
+
+    `quantile` is one share, or one for each column.
+    """
     columns = []
-    for column in y.T:
+    for column, share in zip(y.T, np.broadcast_to(quantile, y.shape[1])):
         order = np.argsort(column)
         sorted_weight = None if weight is None else weight[order]
-        columns.append(quantile_of_sorted(column[order], quantile, sorted_weight))
+        columns.append(quantile_of_sorted(column[order], share, sorted_weight))
     return np.array(columns, dtype=y.dtype)
 
 
@@ -221,17 +224,19 @@ class Quantile(_IdentityLink):
     With e = y - f the pinball loss is max(q e, (q - 1) e). Its Moreau envelope of parameter
     `width` is e^2 / (2 width) between (q - 1) width and q width and the pinball loss less a
     constant outside; it never exceeds the pinball loss and lies at most
-    width max(q, 1 - q)^2 / 2 below it.
+    width max(q, 1 - q)^2 / 2 below it. `quantile` is a number, or one for each output: with several
+    quantiles of one target, y has a column of it for each.
     """
 
-    quantile: float
+    quantile: float | np.ndarray
     width: np.ndarray
 
     def value_and_gradient(self, raw, y, weight, delta):
         width = np.asarray(self.width, dtype=raw.dtype)
+        quantile = np.asarray(self.quantile, dtype=raw.dtype)
         error = y - raw
         np.divide(error, width, out=delta)
-        np.clip(delta, self.quantile - 1, self.quantile, out=delta)
+        np.clip(delta, quantile - 1, quantile, out=delta)
         # with c the slope of the envelope, its value is c (e - width c / 2)
         losses = delta * (error - 0.5 * width * delta)
         np.negative(delta, out=delta)
@@ -292,18 +297,45 @@ class Gamma(_LogLink):
         return _weighted(losses, weight, delta)
 
 
-REGRESSION_LOSSES = ("squared_error", "huber", "poisson", "gamma", "quantile")
+@dataclass(frozen=True)
+class Tweedie(_LogLink):
+    """Half the Tweedie deviance with log link, mu = exp(f), for a power p between 1 and 2:
+
+    y^(2-p) / ((1-p)(2-p)) - y mu^(1-p) / (1-p) + mu^(2-p) / (2-p).
+    """
+
+    power: float
+
+    def check(self, y):
+        if y.min() < 0:
+            raise ValueError(
+                f"loss='tweedie' needs y >= 0; got a smallest value of {y.min():g}. Use "
+                "loss='squared_error' or 'huber' for targets of any sign."
+            )
+
+    def value_and_gradient(self, raw, y, weight, delta):
+        p = self.power
+        mean = np.exp((2 - p) * raw)
+        np.exp((1 - p) * raw, out=delta)
+        delta *= y
+        losses = mean / (2 - p) + delta / (p - 1) - y ** (2 - p) / ((p - 1) * (2 - p))
+        np.subtract(mean, delta, out=delta)
+        return _weighted(losses, weight, delta)
+
+
+REGRESSION_LOSSES = ("squared_error", "huber", "poisson", "gamma", "tweedie", "quantile")
 QUANTILE_WIDTH = 1e-3
 
 
-def regression_loss(name, *, quantile, huber_delta):
+def regression_loss(name, *, quantile, huber_delta, power):
     """The loss called `name`, bound to its constants; `with_width` completes "quantile"."""
     return {
         "squared_error": SquaredError(),
         "huber": Huber(huber_delta),
         "poisson": Poisson(),
         "gamma": Gamma(),
-        "quantile": Quantile(quantile, np.ones(1)),
+        "tweedie": Tweedie(power),
+        "quantile": Quantile(np.array(quantile) if np.ndim(quantile) else quantile, np.ones(1)),
     }[name]
 
 

@@ -26,7 +26,16 @@ class Problem:
     """
 
     def __init__(
-        self, network, loss, data, penalties=(), *, batch_rows=1, loss_unit=1.0, fixed=None, joint=None
+        self,
+        network,
+        loss,
+        data,
+        penalties=(),
+        *,
+        batch_rows=1,
+        loss_unit=1.0,
+        fixed=None,
+        joint=None,
     ):
         self.network, self.loss, self.data = network, loss, data
         self.loss_unit, self.fixed, self._batch_rows = loss_unit, fixed, batch_rows

@@ -95,6 +95,7 @@ class Targets:
     clock: tuple[np.ndarray, np.ndarray | None] | None = None  # of survival: times, strata
     loss_unit: float = 1.0
     raw_loss_unit: float = 1.0
+    n_columns: int | None = None  # of y as it was given, where it is not that of `values`
 
     @property
     def raw_loss(self):

@@ -171,7 +171,7 @@ class Entry:
             return self.data(targets, rows, "validation")
         X, y, weight = self.held_out
         columns = y.shape[1] if y.ndim == 2 else 1
-        expected = 1 if targets.values.ndim == 1 else targets.n_outputs
+        expected = targets.n_columns or (1 if targets.values.ndim == 1 else targets.n_outputs)
         encoded = self.task.validation(y, weight, targets) if columns == expected else None
         if encoded is None or encoded.out_activation != targets.out_activation:
             raise ValueError(

@@ -14,6 +14,7 @@ from skreg_mlp._training.fit import initial_theta, new_trainer
 from skreg_mlp._training.settings import scaled
 
 MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
+MIN_JOINT_STEPS = 700  # of one that needs all rows at each step, which then has no noise
 POLISH_ITER = 10  # of L-BFGS at each alpha, once little of the network is left
 POLISH_SHARE = 0.3  # of its parameters: what little means
 MAX_BATCH = 200  # rows a step along a path, of which many steps are small ones
@@ -37,7 +38,9 @@ def n_batches(settings, n_rows):
 
 def n_epochs(settings, n_rows):
     """Epochs of a stochastic solver along a whole path, the first alpha's start not counted."""
-    return max(settings.max_iter, ceil(MIN_STEPS / n_batches(settings, n_rows)))
+    joint = settings.batch_size == np.inf
+    least = MIN_JOINT_STEPS if joint else ceil(MIN_STEPS / n_batches(settings, n_rows))
+    return max(settings.max_iter, least)
 
 
 class Walk:
