@@ -5,9 +5,9 @@ splits into 80 % and 20 % with equal shares of the events.
 
 min and 1se: `RegularizedMLPCoxCV(penalty="group_l1", encoder="table", selection=...)`, one setting
 for all sets and one fit for both rows; "group_l1" was chosen among the penalties on other sets
-(veterans, aids, and cancer of R's package survival). linear: the same without hidden layers. coxnet:
-`CoxnetSurvivalAnalysis` on standardized columns and indicators, its alpha (of 50, l1_ratio=1) by
-five folds and concordance. forest and boosting: `RandomSurvivalForest` and
+(veterans, aids, and cancer of R's package survival). linear: the same without hidden layers.
+coxnet: `CoxnetSurvivalAnalysis` on standardized columns and indicators, its alpha (of 50,
+l1_ratio=1) by five folds and concordance. forest and boosting: `RandomSurvivalForest` and
 `GradientBoostingSurvivalAnalysis` with their defaults on the same columns; on FLCHAIN they get ten
 splits. LassoNet's figures are those of its authors (Lemhadri, Ruan, Abraham and Tibshirani, 2021),
 on other splits.
@@ -112,7 +112,7 @@ def n_features(model):
 
 
 def evaluate(method, name, seed):
-    """Concordance on the test rows, and the number of features, of each model that a method gives."""
+    """Concordance on the test rows, and the number of features, of the models of a method."""
     if seed >= FEWER.get((method, name), np.inf):
         return {}
     X, y = data(name)

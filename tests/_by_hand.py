@@ -47,8 +47,8 @@ def quantile_of(y, q, weight):
 def pinball_width(y, q, weight):
     """Over how much the pinball loss is rounded off, for each output."""
     off = [
-        np.average(np.abs(column - quantile_of(column, q, weight)), weights=weight)
-        for column in y.T
+        np.average(np.abs(column - quantile_of(column, level, weight)), weights=weight)
+        for column, level in zip(y.T, np.broadcast_to(q, y.shape[1]))
     ]
     return 1e-3 * np.where(np.array(off) > 0, off, 1.0)
 
@@ -61,7 +61,7 @@ def losses_of(loss, params, y, f, width):
         delta = params["huber_delta"]
         return special.huber(delta, f - y), np.clip(f - y, -delta, delta)
     if loss == "quantile":
-        q, e = params["quantile"], y - f
+        q, e = np.asarray(params["quantile"]), y - f
         # the Moreau envelope: a parabola between two lines
         line = np.maximum(q * e, (q - 1) * e)
         c = np.clip(e / width, q - 1, q)
@@ -70,10 +70,39 @@ def losses_of(loss, params, y, f, width):
         return np.exp(f) - y * f + special.xlogy(y, y) - y, np.exp(f) - y
     if loss == "gamma":
         return f + y * np.exp(-f) - np.log(y) - 1, 1 - y * np.exp(-f)
+    if loss == "tweedie":
+        p = params["power"]
+        least = y ** (2 - p) / ((1 - p) * (2 - p))
+        parts = np.exp((2 - p) * f), y * np.exp((1 - p) * f)
+        return least - parts[1] / (1 - p) + parts[0] / (2 - p), parts[0] - parts[1]
     if loss == "binary":
         return np.logaddexp(0, np.where(y > 0, -f, f)), special.expit(f) - y
     log_proba = special.log_softmax(f, axis=1)
     return -y * log_proba, special.softmax(f, axis=1) - y
+
+
+def partial_likelihood(f, y, weight, ties):
+    """Minus its logarithm, less the least value, and its gradient; y: strata, times, events.
+
+    Event by event, with the whole risk set of each: nothing is sorted or accumulated.
+    """
+    value, gradient = 0.0, np.zeros(len(f))
+    stratum, time, event = y.T
+    for k in np.flatnonzero((event > 0) & (weight > 0)):
+        here = (stratum == stratum[k]) & (weight > 0)
+        tied = np.flatnonzero(here & (time == time[k]) & (event > 0))
+        place = np.flatnonzero(tied == k)[0]
+        own = np.where(here & (time >= time[k]), weight, 0.0)
+        w = weight[k]
+        if ties == "efron":
+            own[tied] *= 1 - place / len(tied)
+            w = weight[tied].mean()
+        total = special.logsumexp(f, b=own)
+        value += w * total - weight[k] * f[k]
+        value -= w * np.log(own[tied].sum())  # of scores that tell the ties from all others
+        gradient += np.where(own > 0, w * own * np.exp(f - total), 0)
+        gradient[k] -= weight[k]
+    return value, gradient
 
 
 # --------------------------------------------------------------------------------------------
@@ -207,6 +236,8 @@ class ByHand:
     def _task(self, y, weight):
         """Name of the loss, targets as it reads them, weights in the loss."""
         model = self.model
+        if hasattr(model, "baseline_times_"):
+            return "cox", y, weight
         if hasattr(model, "target_scale_"):
             scale = np.where(model.target_scale_ > 0, model.target_scale_, 1)  # 0 for a constant
             return self.params["loss"], (y - model.target_offset_) / scale, weight
@@ -289,10 +320,8 @@ class ByHand:
                 z, slope = activation(z)
                 slopes.append(slope)
             values.append(z)
-        losses, delta = losses_of(self.loss, self.params, y, values[-1], self.width)
-        share = (weight / weight.sum())[:, None]
-        loss = float(np.sum(np.where(share > 0, share * losses, 0)))
-        delta, gradients = np.where(share > 0, share * delta, 0), []
+        loss, delta = self._loss(values[-1], y, weight / weight.sum())
+        gradients = []
         for layer in range(depth)[::-1]:
             gradients.append((values[layer].T @ delta, delta.sum(axis=0)))
             if layer:
@@ -306,6 +335,16 @@ class ByHand:
             stationarity = max(stationarity, entries.max())
         figures = loss, loss + penalty, float(stationarity), penalty
         return Figures(*figures, values[-1], nearest_kink)
+
+    def _loss(self, f, y, share):
+        """Mean loss and its gradient in the scores."""
+        if self.loss == "cox":
+            value, gradient = partial_likelihood(f[:, 0], y, share, self.params["ties"])
+            return float(value), gradient[:, None]
+        losses, delta = losses_of(self.loss, self.params, y, f, self.width)
+        share = share[:, None]
+        loss = float(np.sum(np.where(share > 0, share * losses, 0)))
+        return loss, np.where(share > 0, share * delta, 0)
 
     def _penalized(self, layer, W, gradient):
         penalty = self.penalties[layer]
@@ -328,9 +367,13 @@ class ByHand:
         def rounded(values):
             return values * (1 + eps * rng.uniform(-1, 1, np.shape(values)))
 
+        y = self.y if self.loss != "cox" else np.ones(1)  # times that are tied stay so
         moved = [
             self(
-                [rounded(part) for part in self.theta], *map(rounded, (self.X, self.y, self.weight))
+                [rounded(part) for part in self.theta],
+                rounded(self.X),
+                rounded(y) if self.loss != "cox" else self.y,
+                rounded(self.weight),
             )
             for _ in range(3)
         ]
@@ -338,8 +381,8 @@ class ByHand:
         scores = [np.abs(other.scores - figures.scores).max() for other in moved]
         # a deviance is a small difference of terms like these
         f = np.abs(figures.scores)
-        largest = np.exp(f if self.loss in ("poisson", "gamma") else 0 * f) + f
-        terms = np.max(largest * (1 + np.abs(self.y)) * (self.weight[:, None] > 0))
+        largest = np.exp(f if self.loss in ("poisson", "gamma", "tweedie") else 0 * f) + f
+        terms = np.max(largest * (1 + np.abs(y)) * (self.weight[:, None] > 0))
         off[:2] += eps * terms
         # a gradient that vanishes is a sum of terms like these
         off[2] += eps * np.abs(self.X).mean(axis=0).max()

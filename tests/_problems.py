@@ -17,6 +17,7 @@ from skreg_mlp._objective.losses import (
     Poisson,
     Quantile,
     SquaredError,
+    Tweedie,
 )
 from skreg_mlp._objective.network import Network
 from skreg_mlp._objective.problem import Problem
@@ -31,6 +32,8 @@ LOSSES = {
     "quantile": lambda k: Quantile(0.3, np.linspace(0.5, 1.0, k)),
     "poisson": lambda k: Poisson(),
     "gamma": lambda k: Gamma(),
+    "tweedie": lambda k: Tweedie(1.4),
+    "quantiles": lambda k: Quantile(np.linspace(0.2, 0.9, k), np.linspace(0.5, 1.0, k)),
     "binary": lambda k: BinaryLogLoss(),
     "multinomial": lambda k: MultinomialLogLoss(k),
 }
@@ -59,6 +62,8 @@ def targets(loss, n, k, rng):
         return rng.integers(0, k, n)
     if loss == "poisson":
         return rng.poisson(1.5, (n, k)).astype(float)
+    if loss == "tweedie":
+        return rng.poisson(1.0, (n, k)) * rng.gamma(2.0, 0.7, (n, k))
     if loss == "gamma":
         return rng.gamma(2.0, 0.7, (n, k))
     return rng.normal(size=(n, k))

@@ -21,10 +21,13 @@ from skreg_mlp import (
     PathSelection,
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
+    RegularizedMLPCox,
+    RegularizedMLPCoxCV,
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     StabilitySelection,
     TableEncoder,
+    survival_target,
 )
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp.penalties import (
@@ -56,7 +59,7 @@ ENTRIES = [
 ]
 FOLLOWED = ["path", "cv", "selection", "path_selection", "knockoffs"]  # along alphas
 EQUIVARIANT = ["squared_error", "huber", "quantile"]
-POSITIVE = ["poisson", "gamma"]
+POSITIVE = ["poisson", "gamma", "tweedie"]
 
 
 # --------------------------------------------------------------------------------------------
@@ -201,6 +204,8 @@ class Table(Short):
     def _y(self, signal, rng):
         if self.task == "multilabel":
             return (signal > 0).astype(int)
+        if self.task == "survival":
+            return self._times(signal[:, 0], rng)
         if self.task != "regression":
             n_classes = 2 if self.task == "binary" else 3
             codes = np.argsort(np.argsort(signal[:, 0])) * n_classes // self.n
@@ -231,6 +236,18 @@ class Table(Short):
         y = y if self.decimals is None else y.round(self.decimals)
         return (y * 10.0**self.exponent).astype(self.y_dtype) * self.factor
 
+    def _times(self, signal, rng):
+        """Columns of strata, times and events."""
+        spread = signal.std() or 1.0
+        time = np.exp(signal / spread).round(1 if self.decimals is None else self.decimals)
+        event = rng.random(self.n) < 0.7
+        if self.values == "constant":
+            time[:] = 1.0
+        elif self.values == "rare":  # one event
+            event = np.arange(self.n) == self.n // 2
+        strata = np.arange(self.n) % 2 if self.labels != "int" else np.zeros(self.n)
+        return np.column_stack([strata, time * 10.0**self.exponent, event])
+
     def _weights(self, rng):
         n = self.n
         return {
@@ -247,7 +264,10 @@ class Table(Short):
     def given(self):
         """X, y and the weights as a user holds them."""
         X, y, weight = self.numbers()
-        if self.task not in ("regression", "multilabel"):
+        if self.task == "survival":
+            strata = None if self.labels == "int" else np.array(["a", "b"])[y[:, 0].astype(int)]
+            y = survival_target(y[:, 2], y[:, 1], strata=strata)
+        elif self.task not in ("regression", "multilabel"):
             y = self.classes[y]
         elif self.k == 1 and self.task == "regression":
             y = y[:, 0]
@@ -258,6 +278,8 @@ class Table(Short):
     def _broken(self, X, y, weight):
         if self.broken == "nan in X":
             X[-1, -1] = np.nan
+        elif self.broken == "infinity in y" and self.task == "survival":
+            y["time"][0] = np.inf
         elif self.broken == "infinity in y":
             y = np.ravel(y)[: self.n]
             y = y if y.dtype.kind in "iuf" else np.arange(self.n) % 2  # an infinite label
@@ -353,6 +375,8 @@ class Case(Short):
 
     @property
     def loss(self):
+        if self.table.task == "survival":
+            return "cox"
         regression = self.table.task == "regression"
         return self.params.get("loss", "squared_error") if regression else "log_loss"
 
@@ -377,14 +401,13 @@ class Case(Short):
 
     def estimator(self):
         """A new one."""
-        regression, cv = self.table.task == "regression", self.entry == "cv"
+        cv = self.entry == "cv"
         kinds = {
-            (True, False): RegularizedMLPRegressor,
-            (True, True): RegularizedMLPRegressorCV,
-            (False, False): RegularizedMLPClassifier,
-            (False, True): RegularizedMLPClassifierCV,
+            "regression": (RegularizedMLPRegressor, RegularizedMLPRegressorCV),
+            "survival": (RegularizedMLPCox, RegularizedMLPCoxCV),
         }
-        kind = kinds[regression, cv]
+        classifiers = RegularizedMLPClassifier, RegularizedMLPClassifierCV
+        kind = kinds.get(self.table.task, classifiers)[cv]
         params = {"random_state": 0, **self.params, **(self.options if cv else {})}
         if params.get("class_weight") == "of the last":
             params["class_weight"] = {self.table.classes[-1]: 2.5}
@@ -465,6 +488,15 @@ def tables(draw, task, loss):
             decimals=mostly(None, 0, 2),
             y_dtype=mostly("float64", "float32"),
         )
+    elif task == "survival":
+        common["y_layout"] = mostly("array", "strided", "read-only", "unaligned")
+        own = dict(
+            k=st.just(1),
+            values=mostly("linear", "rare", "constant"),
+            exponent=mostly(0, *range(-8, 9)),
+            decimals=mostly(None, 0, 5),
+            labels=mostly("int", "str"),
+        )
     else:
         own = dict(
             k=st.integers(2, 3) if task == "multilabel" else st.just(1),
@@ -536,7 +568,9 @@ def parameters(draw, entry, task, loss, d):
         n_iter_no_change=one_of(10, 1, np.inf),
         early_stopping=st.booleans(),
         validation_fraction=one_of(0.1, 0.5),
-        scoring=one_of("loss", "plain", "r2" if task == "regression" else "accuracy"),
+        scoring=one_of(
+            "loss", "plain", {"regression": "r2", "survival": "concordance"}.get(task, "accuracy")
+        ),
         shuffle=st.booleans(),
         random_state=st.integers(0, 9),
         verbose=one_of(0, 1, 2),
@@ -550,10 +584,13 @@ def parameters(draw, entry, task, loss, d):
         )
     if task == "regression":
         optional.update(
-            quantile=one_of(0.5, 0.1, 0.9),
+            quantile=one_of(0.5, 0.1, 0.9, [0.1, 0.5, 0.6]),
             huber_delta=one_of(1.35, 0.01, 100.0),
+            power=one_of(1.5, 1.01, 1.9),
             target_scale=mostly("std", None),
         )
+    elif task == "survival":
+        optional.update(ties=one_of("breslow", "efron"))
     else:
         optional.update(class_weight=one_of(None, "balanced", "of the last"))
     epochs = (3, 1, 6) if entry in FOLLOWED and entry != "path" else (3, 1, 6, 40)
@@ -609,10 +646,12 @@ def options(draw, entry, d):
 @st.composite
 def cases(draw, entry):
     """Any draw for an entry."""
-    task = draw(one_of("regression", "regression", "binary", "multiclass", "multilabel"))
+    task = draw(
+        one_of("regression", "regression", "binary", "multiclass", "multilabel", "survival")
+    )
     loss = None
     if task == "regression":
-        loss = draw(one_of("squared_error", "huber", "quantile", "poisson", "gamma"))
+        loss = draw(one_of("squared_error", "huber", "quantile", "poisson", "gamma", "tweedie"))
     table = draw(tables(task, loss))
     params = draw(parameters(entry, task, loss, table.d))
     chosen = draw(options(entry, table.d))

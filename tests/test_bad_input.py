@@ -9,11 +9,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor, TableEncoder
+from skreg_mlp import (
+    RegularizedMLPClassifier,
+    RegularizedMLPCox,
+    RegularizedMLPRegressor,
+    TableEncoder,
+    survival_target,
+)
 from skreg_mlp._validation import RULES
 from skreg_mlp.penalties import L1, Penalty
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
+CLASSES = [*ESTIMATORS, RegularizedMLPCox]
 SOLVERS = ["lbfgs", "adam", "sgd"]
 STOCHASTIC = ["adam", "sgd"]
 PENALTIES = ["l2", "l1", "elasticnet", "group_l1", "sparse_group_l1"]
@@ -29,6 +36,8 @@ MULTILABEL = np.column_stack([LABELS, X[:, 2] > 0, X[:, 3] > 0]).astype(int)
 
 
 def target(cls):
+    if cls is RegularizedMLPCox:
+        return survival_target(LABELS, np.exp(SCORES))
     return LABELS if cls is RegularizedMLPClassifier else SCORES
 
 
@@ -61,7 +70,11 @@ BAD = {
     ],
     "loss": ["mse", None, "log_loss", ["huber"], 1],
     "target_scale": ["mad", "", 1, 1.0, True, ["std"]],
-    "quantile": [0, 1, -0.1, 1.5, None, "0.5", True, np.nan],
+    "quantile": [
+        0, 1, -0.1, 1.5, None, "0.5", True, np.nan, [], [0.5, 1.0], [0.9, 0.1], [0.5, 0.5],
+    ],
+    "power": [1, 2, 0.5, 3, np.nan, None, True, "1.5"],
+    "ties": ["exact", None, 1, "Efron"],
     "huber_delta": [0, -1, np.inf, np.nan, None, True, "1"],
     "activation": ["RELU", None, np.tanh, ["relu"], ""],
     "penalty": ["lasso", "L1", "none", L1, Penalty, 0, True, ["l1"], ("l1", "l2")],
@@ -110,14 +123,14 @@ GOOD = {
 def cases(table):
     return [
         pytest.param(cls, name, value, id=f"{cls.__name__[14:]}-{name}-{value!r:.30}")
-        for cls, (name, values) in itertools.product(ESTIMATORS, table.items())
+        for cls, (name, values) in itertools.product(CLASSES, table.items())
         if hasattr(cls(), name)
         for value in values
     ]
 
 
 def test_every_parameter_has_a_rule_and_every_rule_a_bad_value():
-    names = {name for cls in ESTIMATORS for name in cls().get_params()}
+    names = {name for cls in CLASSES for name in cls().get_params()}
     assert names - RULES.keys() == {"feature_groups", "penalty_factor", "random_state"}
     assert names & RULES.keys() == BAD.keys()
 
@@ -125,6 +138,8 @@ def test_every_parameter_has_a_rule_and_every_rule_a_bad_value():
 @pytest.mark.parametrize("cls, name, value", cases(BAD))
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_bad_parameter(cls, name, value, method):
+    if not hasattr(cls, method):
+        pytest.skip("Cox has no partial_fit")
     estimator = make(cls).set_params(**{name: value})
     with pytest.raises(ValueError) as error:
         getattr(estimator, method)(X, target(cls), **first_call(cls, method))

@@ -455,7 +455,7 @@ GRIDS = {
     "cross-validation": lambda model, *data: cv_of(model.set_params(scoring="loss"), *data, None),
     "stability selection": lambda model, *data: stability(model, max_features=1).fit(*data),
 }
-LOSSES = ["squared_error", "huber", "quantile", "poisson", "gamma"]
+LOSSES = ["squared_error", "huber", "quantile", "poisson", "gamma", "tweedie"]
 CONSTANTS = [1.0, 3.0, 0.1, 19.9, 1e6]
 
 
@@ -817,7 +817,7 @@ def test_weights_left_at_the_end_of_a_grid_are_told(cls, search):
     assert any("weights are left at the last alpha" in str(w.message) for w in told) == search
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "huber", "quantile", "poisson", "gamma"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_only_ratios_of_weights_matter_up_to_the_largest_number(solver, loss):
     y = SCORES - SCORES.min() + 1

@@ -17,6 +17,7 @@ from sklearn.metrics import (
     mean_pinball_loss,
     mean_poisson_deviance,
     mean_squared_error,
+    mean_tweedie_deviance,
 )
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler, scale
@@ -412,7 +413,8 @@ def test_weights_are_separate_arrays():
 # Losses and activations
 # --------------------------------------------------------------------------------------------
 def test_the_losses_of_the_regressor():
-    assert set(REGRESSION_LOSSES) == {"squared_error", "huber", "poisson", "gamma", "quantile"}
+    log_links = {"poisson", "gamma", "tweedie"}
+    assert set(REGRESSION_LOSSES) == {"squared_error", "huber", "quantile"} | log_links
 
 
 def huber(y, p):
@@ -429,6 +431,7 @@ METRICS = {
     "huber": huber,
     "poisson": mean_poisson_deviance,
     "gamma": mean_gamma_deviance,
+    "tweedie": lambda y, p: mean_tweedie_deviance(y, p, power=1.5),
     "quantile": lambda y, p: mean_pinball_loss(y, p, alpha=0.8),
 }  # fmt: skip
 NULL = {"huber": np.median, "quantile": lambda y: np.quantile(y, 0.8)}
@@ -448,12 +451,13 @@ def test_every_loss_beats_the_null_model_on_raw_targets(loss, solver, hidden):
     prediction = model.predict(rows[1::2])
     null = np.full(len(prediction), NULL.get(loss, np.mean)(y[::2]))
     assert METRICS[loss](y[1::2], prediction) < 0.8 * METRICS[loss](y[1::2], null)
-    assert model.out_activation_ == ("exp" if loss in ("poisson", "gamma") else "identity")
+    log_link = loss in ("poisson", "gamma", "tweedie")
+    assert model.out_activation_ == ("exp" if log_link else "identity")
     train = METRICS[loss](y[::2], model.predict(rows[::2]))
     tau = model.target_scale_[0]
     unit = {"squared_error": 2 * tau**2, "huber": tau**2, "quantile": tau}.get(loss, 2)
     assert_allclose(unit * model.loss_, train, rtol=5e-3 if loss == "quantile" else 1e-6)
-    if loss in ("poisson", "gamma"):
+    if log_link:
         assert prediction.min() > 0
     if loss == "quantile":
         assert abs(np.mean(y[::2] <= model.predict(rows[::2])) - 0.8) < 0.06

@@ -1,5 +1,7 @@
 """A network without hidden layers against scikit-learn's linear models, and the top of the path."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from _problems import (
@@ -21,12 +23,14 @@ from sklearn.linear_model import (
     PoissonRegressor,
     QuantileRegressor,
     Ridge,
+    TweedieRegressor,
 )
 from sklearn.metrics import (
     log_loss,
     mean_gamma_deviance,
     mean_pinball_loss,
     mean_poisson_deviance,
+    mean_tweedie_deviance,
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -162,6 +166,11 @@ def test_quantile(alpha, quantile, weighted):
     [
         ("poisson", PoissonRegressor, mean_poisson_deviance),
         ("gamma", GammaRegressor, mean_gamma_deviance),
+        (
+            "tweedie",
+            partial(TweedieRegressor, power=1.6),
+            partial(mean_tweedie_deviance, power=1.6),
+        ),
     ],
 )
 def test_log_links(loss, twin, deviance, alpha, weighted):
@@ -169,7 +178,8 @@ def test_log_links(loss, twin, deviance, alpha, weighted):
     X, w = rng.normal(size=(N, 4)), weights_of(weighted)
     mean = np.exp(0.3 + 0.5 * X[:, 0] - 0.4 * X[:, 1])
     y = rng.poisson(mean) if loss == "poisson" else rng.gamma(2, mean / 2)
-    est = regressor(loss=loss, penalty="l2", alpha=alpha).fit(X, y.astype(float), w)
+    y = y * rng.integers(0, 2, N) if loss == "tweedie" else y
+    est = regressor(loss=loss, power=1.6, penalty="l2", alpha=alpha).fit(X, y.astype(float), w)
     twin = twin(alpha=alpha, solver="newton-cholesky", tol=1e-12, max_iter=1000)
     twin.fit(X, y, sample_weight=w)
 

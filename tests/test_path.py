@@ -38,7 +38,7 @@ except ImportError:
 
 CONCAVE = ["mcp", "scad", "log_sum", "group_mcp", "group_scad", "group_log_sum"]
 SPARSE = SPARSE_PENALTIES + CONCAVE
-LOSSES = ["squared_error", "huber", "quantile", "poisson", "gamma"]
+LOSSES = ["squared_error", "huber", "quantile", "poisson", "gamma", "tweedie"]
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.uniform(0.2, 3, 60)
 ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -50,7 +50,9 @@ def data(kind):
         rng = np.random.default_rng(3)
         X = rng.normal(size=(60, 5))
         y = targets(kind, 60, 1, rng).ravel()
-        y = y + (X[:, 0] if kind not in ("poisson", "gamma") else np.abs(X[:, 0]).round())
+        y = y + (
+            X[:, 0] if kind not in ("poisson", "gamma", "tweedie") else np.abs(X[:, 0]).round()
+        )
         return X, y, partial(regressor, loss=kind)
     if kind == "many outputs":
         return *regression_data(60, 5, 3), regressor

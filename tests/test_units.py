@@ -446,7 +446,7 @@ def test_the_unit_of_a_constant_does_not_matter(power, hidden, solver, loss):
 
 @pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+@pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])
 @pytest.mark.parametrize("mode", ["std", None])
 def test_losses_with_a_log_link_have_no_unit(mode, loss, solver, hidden):
     counts = 1.0 + np.random.default_rng(0).poisson(3, N)

@@ -52,13 +52,13 @@ class RegularizedMLPCox(TrainedNetwork, SurvivalNetwork):
         "relu" and "leaky_relu", whose kinks "lbfgs" does not take as well, and under
         `early_stopping`.
 
-    learning_rate, power_t : as in RegularizedMLPRegressor
+    learning_rate : as in RegularizedMLPRegressor
 
     learning_rate_init : float, default=1e-2
         Step at the start of "adam" and "sgd". It is larger than that of the regressor, because an
         epoch has one step.
 
-    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
+    power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
 
     max_iter : int, default=1000
         Largest number of iterations, each of which sees all rows.

@@ -452,7 +452,7 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
         return raw.ravel() if self.n_outputs_ == 1 else raw
 
     def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """R^2 of the predictions; with several quantiles the mean of their D^2.
+        """Return R^2 of the predictions, with several quantiles the mean of their D^2.
 
         D^2 is the share by which predictions lower the pinball loss of a constant, the quantile of
         y. 1 is perfect; a constant gives 0.

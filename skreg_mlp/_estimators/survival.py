@@ -38,7 +38,7 @@ def survival_target(event: ArrayLike, time: ArrayLike, *, strata: ArrayLike | No
         Time of the event or of censoring, at least 0.
     strata : array-like of shape (n_samples,), optional
         A label for each row. Rows of different strata have baseline hazards of their own, and are
-        never compared with each other. (scikit-survival's metrics take no y with strata.)
+        never compared with each other. scikit-survival's metrics take no y with strata.
 
     Returns
     -------
@@ -351,7 +351,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         return codes
 
     def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Harrell's C: the share of comparable pairs whose order in time the predictions tell.
+        """Return Harrell's C, the share of comparable pairs whose order the predictions tell.
 
         Two rows are comparable if the earlier time is that of an event, and both are of one
         stratum; equal predictions count half. 0.5 is chance, 1 perfect.

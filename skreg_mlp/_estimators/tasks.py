@@ -239,7 +239,7 @@ class Survival:
         counted = part if part_weight is None else part[part_weight > 0]
         if not counted[:, EVENT].any():
             raise ValueError(
-                "y has no event among the rows to be trained on (of positive weight): a model of "
+                "y, or y_val, has no event among the rows in use (of positive weight): a model of "
                 "hazards needs some."
             )
         null = null_loss(self.loss, part, part_weight)

@@ -316,7 +316,8 @@ class Tweedie(_LogLink):
     def value_and_gradient(self, raw, y, weight, delta):
         p = self.power
         mean = np.exp((2 - p) * raw)
-        np.exp((1 - p) * raw, out=delta)
+        delta[...] = 0
+        np.exp((1 - p) * raw, out=delta, where=y > 0)  # which may be infinite, and 0 times that nan
         delta *= y
         losses = mean / (2 - p) + delta / (p - 1) - y ** (2 - p) / ((p - 1) * (2 - p))
         np.subtract(mean, delta, out=delta)
