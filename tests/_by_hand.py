@@ -385,7 +385,8 @@ class ByHand:
         terms = np.max(largest * (1 + np.abs(y)) * (self.weight[:, None] > 0))
         off[:2] += eps * terms
         # a gradient that vanishes is a sum of terms like these
-        off[2] += eps * np.abs(self.X).mean(axis=0).max()
+        size = 1 + f.max() if self.loss == "cox" else 1  # an exponential is as exact as its score
+        off[2] += eps * size * np.abs(self.X).mean(axis=0).max()
         # beyond the range of floats anything may come of a rounding
         return np.clip(np.nan_to_num(off, nan=1e300), 0, 1e300), min(max(scores), 1e300)
 

