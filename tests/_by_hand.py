@@ -385,8 +385,10 @@ class ByHand:
         terms = np.max(largest * (1 + np.abs(y)) * (self.weight[:, None] > 0))
         off[:2] += eps * terms
         # a gradient that vanishes is a sum of terms like these
-        size = 1 + f.max() if self.loss == "cox" else 1  # an exponential is as exact as its score
-        off[2] += eps * size * np.abs(self.X).mean(axis=0).max()
+        terms = np.abs(self.X).mean(axis=0).max()
+        if self.loss == "cox":  # exponentials as exact as their scores, whose sum may be zero
+            terms = (1 + f.max()) * max(1, terms)
+        off[2] += eps * terms
         # beyond the range of floats anything may come of a rounding
         return np.clip(np.nan_to_num(off, nan=1e300), 0, 1e300), min(max(scores), 1e300)
 
