@@ -4,9 +4,10 @@ Three sets, 50 splits each into 60 % training, 20 % calibration and 20 % test ro
 80 % and 90 %. Of each set at most 2000 rows are drawn anew for each split.
 
 quantiles: `RegularizedMLPRegressorCV(loss="quantile", quantile=[.05, .1, .5, .9, .95])`, one
-network for both intervals, on standardized columns (raw) or with `encoder="table"` (encoded), trained on
-the training rows. two networks: one for each of the quantiles .1 and .9, raw. conformal: the same
-quantiles, widened by the residuals of the calibration rows (Romano, Patterson and Candes, 2019).
+network for both intervals, on standardized columns (raw) or with `encoder="table"` (encoded),
+trained on the training rows. two networks: one for each of the quantiles .1 and .9, raw. conformal:
+the same quantiles, widened by the residuals of the calibration rows (Romano, Patterson and Candes,
+2019).
 mapie: `SplitConformalRegressor` around `RegularizedMLPRegressorCV(encoder="table")`.
 
 "coverage" is the share of test rows inside the interval, the mean over splits with its standard

@@ -25,6 +25,7 @@ from skreg_mlp import (
     survival_target,
 )
 from skreg_mlp._estimators.survival import StepFunction, concordance
+from skreg_mlp._objective import cox as cox_loss
 from skreg_mlp._objective.cox import Cox
 
 TIES = ["breslow", "efron"]
@@ -112,6 +113,17 @@ def test_scores_far_apart_are_as_exact_as_near_ones(ties):
     near = Cox(ties).value_and_gradient(f, y, weight, near_delta)
     assert_allclose(Cox(ties).value_and_gradient(far, y, weight, far_delta), near, rtol=1e-10)
     assert_allclose(far_delta, near_delta, atol=1e-10)
+
+
+@pytest.mark.parametrize("ties", TIES)
+@pytest.mark.parametrize("seed", range(6))
+def test_both_ways_to_sum_are_one_loss(ties, seed, monkeypatch):
+    y, weight, f = ranked(seed)
+    near, far = np.empty_like(f), np.empty_like(f)
+    value = Cox(ties).value_and_gradient(f, y, weight, near)
+    monkeypatch.setattr(cox_loss, "NEAR", -1)
+    assert_allclose(Cox(ties).value_and_gradient(f, y, weight, far), value, rtol=1e-12)
+    assert_allclose(far, near, atol=1e-12)
 
 
 @pytest.mark.parametrize("ties", TIES)

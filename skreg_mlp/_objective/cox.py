@@ -13,8 +13,9 @@ rows at risk are those of the same stratum.
 The least value is that of scores that tell each event from all other rows. Without it the loss
 would depend on the scale of the weights; it is half the deviance that glmnet reports.
 
-Sums run over exponentials of scores that may be far apart. They are kept as logarithms throughout:
-a risk set whose scores are all small is as exact as one of large scores.
+Sums run over exponentials of scores. Where these are so far apart that exponentials of some would
+be lost beside those of others, all sums are kept as logarithms: a risk set whose scores are all
+small is as exact as one of large scores.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln, xlogy
 
+NEAR = 600  # the largest difference of scores whose exponentials are all normal numbers
 STRATUM, TIME, EVENT = range(3)  # columns of y: codes, ranks of times, and whether it is an event
 
 
@@ -78,67 +80,96 @@ class RiskSets:
         event = (event > 0) & (weight > 0)
         change = (np.diff(stratum, prepend=-1) != 0) | (np.diff(time, prepend=-1) != 0)
         group = np.cumsum(change) - 1
-        moments = np.unique(group[event])
-        cell = np.searchsorted(moments, group)
-        of_moment = stratum[event][np.unique(group[event], return_index=True)[1]]
+        moments, first = np.unique(group[event], return_index=True)
+        cell, of_moment = np.searchsorted(moments, group), stratum[event][first]
         met = (cell < len(moments)) & (weight > 0)
         met[met] = of_moment[cell[met]] == stratum[met]
-        self.n_rows, self.rows, self.cell = len(y), order[met], cell[met]
+        self.rows, self.cell = order[met], cell[met]
         self.log_weight, self.weight = np.log(weight[met]), weight[met]
         self.events = np.flatnonzero(event[met])
-        self.moments = order[event][np.unique(group[event], return_index=True)[1]]  # a row of each
-        self._starts = _starts(self.cell)
-        self._segments = _segments(of_moment)
+        self.moments = order[event][first]  # a row of each
+        self._ends = np.append(_starts(self.cell)[1:], len(self.cell)) - 1  # of the cells
+        self._strata = _segments(stratum[met])
+        self._moments = _segments(of_moment)
         deaths = self.cell[self.events]
         self._death_starts = _starts(deaths)
         counts, self.totals = np.bincount(deaths), np.bincount(deaths, self.weight[self.events])
         self._terms = _terms(counts, self.totals, efron)
         self._term_starts = _starts(self._terms.moment)
+        self._shared = len(self._terms.moment) > len(counts)
         self.least = _least(counts, self.totals, efron)
 
-    def log_sums(self, raw):
-        """Logarithms of w exp(f) for each row that is met, and of their sums over each risk set."""
-        scores = raw[self.rows, 0].astype(np.float64) + self.log_weight
-        return scores, self._accumulated(np.logaddexp.reduceat(scores, self._starts))
+    def scores(self, raw):
+        """Logarithms of w exp(f) for each row that is met."""
+        return raw[self.rows, 0].astype(np.float64) + self.log_weight
 
     def value_and_gradient(self, raw, delta):
         """The loss of all rows, and its gradient with respect to `raw`, written into `delta`."""
-        scores, at_risk = self.log_sums(raw)
-        moment, weight, share = self._terms
-        dying = scores[self.events]
-        part = np.logaddexp.reduceat(dying, self._death_starts) - at_risk
-        left = at_risk[moment] + np.log1p(-share * np.exp(part[moment]))
-        weights = self.weight[self.events]
-        value = weight @ left - weights @ (dying - self.log_weight[self.events]) - self.least
-        # the derivative of a term is weight / left times that of the risk set less the ties
-        rates = np.log(weight) - left
-        hazard = self._accumulated(np.logaddexp.reduceat(rates, self._term_starts), backward=True)
-        expected = np.exp(scores + hazard[self.cell])
-        if share.any():
-            with np.errstate(divide="ignore"):
-                spared = np.logaddexp.reduceat(rates + np.log(share), self._term_starts)
-            expected[self.events] -= np.exp(dying + spared[self.cell[self.events]])
+        scores, weights = self.scores(raw), self.weight[self.events]
+        near = np.ptp(scores) < NEAR
+        logs, expected = self._near(scores) if near else self._far(scores)
+        dead = scores[self.events] - self.log_weight[self.events]
         expected[self.events] -= weights
         delta[...] = 0
         delta[self.rows, 0] = expected
-        return float(value)
+        return float(logs - weights @ dead - self.least)
+
+    def _near(self, scores):
+        """Weighted sum of the logarithms, and the expected number of events of each row."""
+        moment, weight, share = self._terms
+        unit = scores.max()
+        factors = np.exp(scores - unit)
+        left = _running(factors, np.cumsum, self._strata)[self._ends][moment]
+        if self._shared:
+            dying = np.add.reduceat(factors[self.events], self._death_starts)
+            left = left - share * dying[moment]
+        rates = weight / left
+        hazard = self._by_moment(rates, np.add)
+        hazard = _running(hazard, np.cumsum, self._moments, backward=True)
+        expected = factors * hazard[self.cell]
+        if self._shared:
+            spared = np.add.reduceat(rates * share, self._term_starts)
+            expected[self.events] -= factors[self.events] * spared[self.cell[self.events]]
+        return weight @ np.log(left) + unit * weight.sum(), expected
+
+    def _far(self, scores):
+        """The same from scores whose exponentials are beyond floats: all sums are logarithms."""
+        moment, weight, share = self._terms
+        at_risk, dying = self._log_at_risk(scores), scores[self.events]
+        part = np.logaddexp.reduceat(dying, self._death_starts) - at_risk
+        left = at_risk[moment] + np.log1p(-share * np.exp(part[moment]))
+        rates = np.log(weight) - left
+        hazard = self._by_moment(rates, np.logaddexp)
+        hazard = _running(hazard, np.logaddexp.accumulate, self._moments, backward=True)
+        expected = np.exp(scores + hazard[self.cell])
+        if self._shared:
+            with np.errstate(divide="ignore"):
+                spared = np.logaddexp.reduceat(rates + np.log(share), self._term_starts)
+            expected[self.events] -= np.exp(dying + spared[self.cell[self.events]])
+        return weight @ left, expected
+
+    def _log_at_risk(self, scores):
+        """Logarithm of the sum over the risk set of each moment."""
+        return _running(scores, np.logaddexp.accumulate, self._strata)[self._ends]
 
     def cumulative_hazard(self, raw):
         """Breslow's cumulative baseline hazard at each moment, in the order of the moments."""
-        return np.exp(self._accumulated(np.log(self.totals) - self.log_sums(raw)[1], backward=True))
+        rates = np.log(self.totals) - self._log_at_risk(self.scores(raw))
+        return np.exp(_running(rates, np.logaddexp.accumulate, self._moments, backward=True))
 
-    def _accumulated(self, logarithms, *, backward=False):
-        """Logarithms of the running sums within each stratum, from the last time to the first.
+    def _by_moment(self, of_terms, add):
+        return add.reduceat(of_terms, self._term_starts) if self._shared else of_terms
 
-        `backward`: from the first time to the last.
-        """
-        out = np.empty_like(logarithms)
-        for segment in self._segments:
-            part, sums = logarithms[segment], out[segment]
-            if backward:
-                part, sums = part[::-1], sums[::-1]
-            np.logaddexp.accumulate(part, out=sums)
-        return out
+
+def _running(values, accumulate, segments, *, backward=False):
+    """Running sums within each segment; `backward` from its end, the first time, to its start."""
+    if len(segments) == 1:
+        return accumulate(values[::-1])[::-1] if backward else accumulate(values)
+    out = np.empty_like(values)
+    for segment in segments:
+        part = values[segment]
+        out[segment] = accumulate(part[::-1])[::-1] if backward else accumulate(part)
+    return out
 
 
 def _starts(sorted_codes):
