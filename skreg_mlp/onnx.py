@@ -173,6 +173,14 @@ class _Graph:
     def cast(self, values: str, dtype: DTypeLike, **kwargs: Any) -> str:
         return self("Cast", values, to=_onnx_type(dtype), **kwargs)
 
+    def sorted(self, values: str, n_columns: int) -> str:
+        """The entries of each row in ascending order."""
+        names = [self.scope.get_unique_variable_name(name) for name in ("sorted", "places")]
+        inputs = [values, self._constant(np.array([n_columns]))]
+        name = self.scope.get_unique_operator_name("TopK")
+        self.container.add_node("TopK", inputs, names, name=name, axis=1, largest=0)
+        return names[0]
+
     def _constant(self, values: Any) -> str:
         values = np.asarray(values)
         if values.dtype.kind == "f":
@@ -333,5 +341,5 @@ def _convert_regressor(
     scaled = wide("Mul", wide.cast(scores, np.float64), model.target_scale_)
     shifted = wide("Add", scaled, model.target_offset_)
     if model.out_activation_ == "sort":
-        shifted = wide("TopK", shifted, np.array([model.n_outputs_]), axis=1, largest=0)
+        shifted = wide.sorted(shifted, model.n_outputs_)
     g.cast(shifted, g.dtype, output=output)

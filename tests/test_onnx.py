@@ -16,9 +16,11 @@ from test_table_encoder import mixed_frame
 from skreg_mlp import (
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
+    RegularizedMLPCox,
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     TableEncoder,
+    survival_target,
 )
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp.onnx import register_converters
@@ -42,6 +44,9 @@ REGRESSION = {
     "quantile": SCORES[:, 0],
     "poisson": RNG.poisson(np.exp(SCORES)),
     "gamma": np.exp(SCORES[:, 0]),
+    "tweedie": np.maximum(SCORES[:, 0], 0),
+    "quantiles": SCORES[:, 0],
+    "cox": survival_target(SCORES[:, 1] > 0, np.exp(SCORES[:, 0])),
 }
 # of scores of up to ten, after three layers
 PRECISION = {"float32": 4e-6, "float64": 1e-13}
@@ -57,8 +62,12 @@ def network(task, dtype="float64", hidden=(12, 6), **kwargs):
     kwargs = {"max_iter": 1, "random_state": 0, **kwargs}
     if task in CLASSIFICATION:
         y, model = CLASSIFICATION[task], RegularizedMLPClassifier(hidden, **kwargs)
+    elif task == "cox":
+        y, model = REGRESSION[task], RegularizedMLPCox(hidden, **kwargs)
     else:
-        loss = task if task != "several outputs" else "squared_error"
+        loss = {"several outputs": "squared_error", "quantiles": "quantile"}.get(task, task)
+        if task == "quantiles":
+            kwargs["quantile"] = [0.2, 0.5, 0.7]
         y, model = REGRESSION[task], RegularizedMLPRegressor(hidden, loss=loss, **kwargs)
     model.fit(X.astype(dtype), y)
     rng = np.random.default_rng(1)
