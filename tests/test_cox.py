@@ -539,6 +539,16 @@ def test_curves_say_where_nothing_is_known():
             curve([1.0, time])
 
 
+def test_times_of_curves():
+    X, y = hazards()
+    model = cox(alpha=0.1).fit(X, y)
+    assert model.predict_survival_function(X[:3], 0.5).shape == (3, 1)
+    assert model.predict_survival_function(X[:3], []).shape == (3, 0)
+    assert model.predict_survival_function(X[:1], [0.0])[0, 0] == 1
+    with pytest.raises(ValueError, match=r"got values from 0\.5 to 99"):
+        model.predict_survival_function(X[:3], [0.5, 99.0])
+
+
 def test_no_pair_to_compare():
     X, y = hazards(n=10)
     model = cox(alpha=0.1).fit(X, y)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skreg_mlp import _validation as validation
@@ -226,10 +227,16 @@ class StepFunction:
         if not ((times >= 0) & (times <= last)).all():
             raise ValueError(
                 f"times must be between 0 and {last:g}, the last time that was observed in "
-                f"training; got values from {times.min(initial=0):g} to {times.max(initial=0):g}."
+                f"training; got values from {times.min():g} to {times.max():g}."
             )
         values = np.append(self.y, self.before)  # the place before the first is the last
         return values[np.searchsorted(self.x, times, side="right") - 1]
+
+
+def _times(base: Floats, factor: Any) -> Floats:
+    """A baseline times a factor that may be infinite, 0 before the first event."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(base > 0, base * factor, 0.0)
 
 
 class SurvivalNetwork(RegressorMixin, FittedNetwork):
@@ -269,7 +276,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        times : array-like of shape (n_times,), optional
+        times : float or array-like of shape (n_times,), optional
             Where the curves are wanted, at most the last time observed in training.
         strata : array-like of shape (n_samples,), optional
             The stratum of each row, where y had strata in `fit`.
@@ -295,7 +302,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        times : array-like of shape (n_times,), optional
+        times : float or array-like of shape (n_times,), optional
             Where the curves are wanted, at most the last time observed in training.
         strata : array-like of shape (n_samples,), optional
             The stratum of each row, where y had strata in `fit`.
@@ -314,24 +321,29 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
     def _curves(self, X: Any, times: Any, strata: Any, transform: Any) -> Array:
         """Curves of all rows, each the same transform of its cumulative hazard."""
-        factor = np.exp(self.predict(X).astype(np.float64))
+        with np.errstate(over="ignore"):
+            factor = np.exp(self.predict(X).astype(np.float64))
         codes = self._strata_codes(strata, len(factor))
         before = float(transform(np.zeros(1))[0])
-        functions = np.empty(len(factor), dtype=object)
-        rows = None if times is None else np.empty((len(factor), len(np.asarray(times))))
+        kind: Any = object
+        if times is not None:
+            times, kind = column_or_1d(np.atleast_1d(times), dtype=np.float64), np.float64
+        shape = (len(factor),) if times is None else (len(factor), len(times))
+        curves = np.empty(shape, dtype=kind)
         for code in np.unique(codes):
-            steps = slice(*self.strata_starts_[code : code + 2])
+            steps, rows = (
+                slice(*self.strata_starts_[code : code + 2]),
+                np.flatnonzero(codes == code),
+            )
             x, base = self.baseline_times_[steps], self.cum_baseline_hazard_[steps]
-            if rows is not None:
-                base = StepFunction(x, base, 0.0)(times)
-            for i in np.flatnonzero(codes == code):
-                with np.errstate(invalid="ignore"):  # 0 times infinity, before the first event
-                    hazard = np.where(base > 0, base * factor[i], 0.0)
-                if rows is None:
-                    functions[i] = StepFunction(x, transform(hazard), before)
-                else:
-                    rows[i] = transform(hazard)
-        return functions if rows is None else rows
+            if times is not None:
+                curves[rows] = transform(
+                    _times(StepFunction(x, base, 0.0)(times), factor[rows, None])
+                )
+                continue
+            for i in rows:
+                curves[i] = StepFunction(x, transform(_times(base, factor[i])), before)
+        return curves
 
     def _strata_codes(self, strata: Any, n_rows: int) -> Ints:
         if (self.strata_ is None) != (strata is None):

@@ -344,7 +344,10 @@ def _response(
     if len(shape) == 1:
         survival = isinstance(network, SurvivalNetwork)
         return function, "Log hazard" if survival else "Prediction"
-    return lambda X: function(X)[:, place], f"Prediction of target {place}"
+    name = f"Prediction of target {place}"
+    if network.out_activation_ == "sort":
+        name = f"Quantile {np.ravel(network.quantile)[place]:g}"
+    return lambda X: function(X)[:, place], name
 
 
 def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]:
