@@ -253,7 +253,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
                 f"fit() got unexpected arguments {unknown}: pass groups, or enable metadata "
                 "routing with sklearn.set_config(enable_metadata_routing=True)."
             )
-        labels = labels_of(rows.y)
+        labels = labels_of(rows.y)  # y, or events, which are classes to a splitter
         cv = check_cv(self.cv, labels, classifier=is_classifier(self) or labels is not rows.y)
         try:
             return list(cv.split(rows.X, labels, **params))

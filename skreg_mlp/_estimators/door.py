@@ -101,7 +101,7 @@ def read_rows(
     given = dict(y="no_validation") if survival else dict(y=y, multi_output=True, y_numeric=numeric)
     if estimator.encoder is None:
         try:
-            X = validate_data(
+            checked = validate_data(
                 estimator,
                 X,
                 reset=reset,
@@ -113,7 +113,7 @@ def read_rows(
             )
         except ValueError as error:
             raise _with_remedy(error) from None
-        X, y = (X, y) if survival else X
+        X, y = (checked, y) if survival else checked
         validation.check_magnitude(X, X.dtype, name, "StandardScaler")
     else:
         X = given_columns(estimator, X, reset=reset)
@@ -195,11 +195,10 @@ def entry_of(
 
 def scorer_of(estimator: Any) -> Callable[[dict[str, Any], Rows], float]:
     """A function that scores a view of the estimator with other fitted attributes."""
-    by_score = isinstance(estimator, SurvivalNetwork) and estimator.scoring == "concordance"
-    scorer, view = (
-        check_scoring(estimator, None if by_score else estimator.scoring),
-        copy.copy(estimator),
-    )
+    scoring, view = estimator.scoring, copy.copy(estimator)
+    if isinstance(estimator, SurvivalNetwork) and scoring == "concordance":
+        scoring = None  # its own score
+    scorer = check_scoring(estimator, scoring)
     view.__dict__.pop("_inputs", None)
     if estimator.encoder is None:  # whose rows are an array
         view.__dict__.pop("feature_names_in_", None)

@@ -205,7 +205,7 @@ class _MinusDifference:
         self._data = entry.data(targets, np.concatenate([trained.subset, rows]))
         self._whole = targets.loss.on(*self._data.loss_targets())
         weight, added = trained.total_weight, self._data.total_weight - trained.total_weight
-        self._shares = np.array([self._data.total_weight, weight]) / added
+        self._shares = np.array([self._data.total_weight, -weight]) / added
 
     def __call__(self, theta: Floats) -> float:
         with np.errstate(all="ignore"):
@@ -213,7 +213,7 @@ class _MinusDifference:
             whole = self._whole.value_and_gradient(raw, np.empty_like(raw))
             raw = raw[: self._n_trained]
             part = self._problem.joint.value_and_gradient(raw, np.empty_like(raw))
-            score = -float(self._shares @ (whole, part * -1))
+            score = -float(self._shares @ (whole, part))
         return -np.inf if np.isnan(score) else score
 
 
