@@ -24,6 +24,7 @@ from skreg_mlp import (
     regularization_path,
     survival_target,
 )
+from skreg_mlp._estimators.door import enter
 from skreg_mlp._estimators.survival import StepFunction, concordance
 from skreg_mlp._objective import cox as cox_loss
 from skreg_mlp._objective.cox import Cox
@@ -153,27 +154,40 @@ def test_integer_weights_are_repeated_rows():
 
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 3)])
 @pytest.mark.parametrize("ties", TIES)
-def test_blocks_of_rows_make_no_difference(hidden, ties):
-    """More rows than a block has: the gradient of the network against that of one block."""
-    X, y = hazards(n=1300)
-    few = cox(hidden, ties=ties, activation="tanh", alpha=0.1, max_iter=5, penalty="l2")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        few.fit(X, y)
-    raw, steps = few.predict(X), []
+def test_gradient_of_a_network_over_several_blocks_of_rows(hidden, ties):
+    X, y = hazards(n=1300)  # a block has 512
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(X))
+    entry = enter(cox(hidden, ties=ties, activation="tanh"), X, y, weight)
+    problem = entry.problem(entry.targets())
+    rng = np.random.default_rng(2)
+    theta = rng.normal(size=problem.network.n_parameters)
+    gradient, scratch = np.empty_like(theta), np.empty_like(theta)
+    value = problem.loss_and_gradient(theta, gradient)
     ranks = np.unique(y["time"], return_inverse=True)[1]
     codes = np.stack([0 * ranks, ranks, y["event"]], axis=1)
-    delta = np.empty((len(X), 1))
-    value = Cox(ties).value_and_gradient(raw[:, None], codes, 1 / len(X), delta)
-    assert_allclose(few.loss_, value, rtol=1e-10)
-    for sign in (1, -1):  # along the first weights, all of them
-        moved = copy.deepcopy(few)
-        moved.coefs_[0] += sign * 1e-6
-        steps.append(
-            Cox(ties).value_and_gradient(moved.predict(X)[:, None], codes, 1 / len(X), 0 * delta)
-        )
-    if not hidden:
-        assert_allclose((steps[0] - steps[1]) / 2e-6, np.sum(X.T @ delta), rtol=1e-5)
+    scores = problem.scores(theta)
+    least = Cox(ties).on(codes, weight).least
+    by_terms = -log_likelihood(scores[:, 0], codes, weight, ties) - least
+    assert_allclose(value, by_terms / weight.sum(), rtol=1e-10)
+    for _ in range(4):
+        direction = rng.normal(size=len(theta)) * ~problem.fixed
+        ends = [problem.loss_and_gradient(theta + t * direction, scratch) for t in (1e-5, -1e-5)]
+        assert_allclose((ends[0] - ends[1]) / 2e-5, gradient @ direction, rtol=1e-6)
+    assert gradient[problem.fixed] == 0 and problem.fixed.sum() == 1
+
+
+def test_what_does_not_matter():
+    """The order of rows, the scale of weights, a second copy of all rows, transforms of time."""
+    X, y = hazards()
+    model = cox(penalty="elasticnet", alpha=0.02)
+    expected = model.fit(X, y).coefs_[0]
+    order, late = np.random.default_rng(0).permutation(len(X)), y.copy()
+    late["time"] = np.expm1(y["time"]) ** 2
+    for rows, target, weight in (
+        (X[order], y[order], None), (X, y, np.full(len(X), 7.0)), (X, late, None),
+        (np.vstack([X, X]), np.concatenate([y, y]), None),
+    ):  # fmt: skip
+        assert_allclose(clone(model).fit(rows, target, weight).coefs_[0], expected, atol=1e-6)
 
 
 # --------------------------------------------------------------------------------------------
