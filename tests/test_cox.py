@@ -423,6 +423,19 @@ def test_selectors():
     assert knockoffs.get_support()[:2].all()
 
 
+def test_a_wide_table_begins_with_candidates():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 7000))
+    time = rng.exponential(np.exp(2 * X[:, 70] - 2 * X[:, 3]))
+    y = survival_target(time < 3, np.minimum(time, 3))
+    network = RegularizedMLPCox((10,), penalty="group_log_sum", max_iter=300, random_state=0)
+    path = regularization_path(network, X, y, alphas=15)
+    chosen = path.to_estimator(path.first_within(2))
+    assert_array_equal(np.flatnonzero(chosen.selected_features_), [3, 70])
+    assert len(chosen.coefs_[0]) < 300
+    assert chosen.prune().predict_survival_function(X[:2], 0.5).shape == (2, 1)
+
+
 @pytest.mark.parametrize("encoder", [None, "table"])
 def test_conversions_predict_the_same(encoder):
     X, y = hazards()
