@@ -9,8 +9,8 @@ for all sets and one fit for both rows; "group_l1" was chosen among the penaltie
 coxnet: `CoxnetSurvivalAnalysis` on standardized columns and indicators, its alpha (of 50,
 l1_ratio=1) by five folds and concordance. forest and boosting: `RandomSurvivalForest` and
 `GradientBoostingSurvivalAnalysis` with their defaults on the same columns. On FLCHAIN, where a
-search fits coxnet anew for each alpha and fold, these three get ten splits at most. LassoNet's figures are those of its authors (Lemhadri, Ruan, Abraham and Tibshirani, 2021),
-on other splits.
+search fits coxnet anew for each alpha and fold, these three get ten splits at most. LassoNet's
+figures are those of its authors (Lemhadri, Ruan, Abraham and Tibshirani, 2021), on other splits.
 
 "C" is Harrell's, with the standard error over the splits, "features" the mean number of columns of
 the table that are used (of indicators, for coxnet). Seconds are CPU seconds of one fit on one
