@@ -390,7 +390,7 @@ FAST = dict(max_iter=30, random_state=0)
 @pytest.mark.parametrize("hidden", [(), (5,)])
 def test_path_and_its_networks(penalty, hidden):
     X, y = hazards()
-    model = cox(hidden, penalty=penalty, activation="tanh", tol=1e-4)
+    model = cox(hidden, penalty=penalty, activation="tanh", tol=1e-4, max_iter=500)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         path = regularization_path(model, X, y, alphas=15)

@@ -18,6 +18,7 @@ from skreg_mlp import TableEncoder
 from skreg_mlp._kernels import REFERENCES, compiled
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.data import Data
+from skreg_mlp._objective.losses import SquaredError
 from skreg_mlp._objective.network import Network
 from skreg_mlp._objective.problem import Problem
 from skreg_mlp._solvers.stochastic import Adam, Sgd
@@ -203,7 +204,7 @@ def test_steps(penalty, rule, dtype):
     gradients = rng.normal(size=(20, network.n_parameters)).astype(dtype)
     results = []
     for fused in (True, False):
-        problem = Problem(network, None, data, [bound] * 2, loss_unit=2.0)
+        problem = Problem(network, SquaredError(), data, [bound] * 2, loss_unit=2.0)
         theta, update = start.copy(), RULES[rule]()
         state = update.init(theta)
         for gradient in gradients:
@@ -310,7 +311,7 @@ def test_no_gradient_makes_no_nan(epsilon, l1, strength, dtype):
 @pytest.mark.parametrize("fused", [True, False])
 def test_adam_without_gradients_and_epsilon(fused, dtype):
     network = Network((6, 5, 1), None, dtype)
-    problem = Problem(network, None, Data(np.ones((4, 6), dtype), np.zeros((4, 1))))
+    problem = Problem(network, SquaredError(), Data(np.ones((4, 6), dtype), np.zeros((4, 1))))
     problem.penalties.steps = problem.penalties.steps if fused else None
     theta, update = np.full(network.n_parameters, 0.3, dtype), Adam(epsilon=1e-60)
     state = update.init(theta)
