@@ -105,8 +105,7 @@ def _structured(parts: list[Array], name: str) -> Array:
                          "counted from when the row came under observation.")  # fmt: skip
     kinds: list[Any] = [("event", bool), ("time", np.float64)]
     if strata:
-        labels = np.unique(strata[0], return_inverse=True)
-        kinds.append(("stratum", labels[0].dtype))
+        kinds.append(("stratum", strata[0].dtype))
     y = np.empty(len(event), dtype=kinds)
     y["event"], y["time"] = event.astype(bool), times
     if strata:
@@ -119,6 +118,20 @@ def labels_of(y: Any) -> Any:
     return y if y.dtype.names is None else y["event"]
 
 
+def strata_of(y: Array) -> tuple[Ints, Array | None]:
+    """Code of the stratum of each row, and the labels; all 0 and None where y has no strata."""
+    if "stratum" not in (y.dtype.names or ()):
+        return np.zeros(len(y), dtype=int), None
+    labels, codes = np.unique(y["stratum"], return_inverse=True)
+    return codes, labels
+
+
+def _rows_of_each(codes: Ints) -> list[Ints]:
+    """The rows of each code that occurs, in the order of the codes."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+
+
 # --------------------------------------------------------------------------------------------
 # Harrell's C
 # --------------------------------------------------------------------------------------------
@@ -129,12 +142,8 @@ def concordance(y: Array, risk: Floats, weight: Floats | None) -> float:
     an event comes before what is censored. It counts with the product of the two weights.
     """
     weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-    codes = np.zeros(len(y), dtype=int)
-    if "stratum" in (y.dtype.names or ()):
-        codes = np.unique(y["stratum"], return_inverse=True)[1]
-    order = np.argsort(codes, kind="stable")
     told = pairs = 0.0
-    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+    for rows in _rows_of_each(strata_of(y)[0]):
         place = np.unique(_keys(y["time"][rows], ~y["event"][rows]), return_inverse=True)[1]
         rank = np.unique(risk[rows], return_inverse=True)[1]
         below, later = _lower_and_later(place, rank, weight[rows])
@@ -330,16 +339,13 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
             times, kind = column_or_1d(np.atleast_1d(times), dtype=np.float64), np.float64
         shape = (len(factor),) if times is None else (len(factor), len(times))
         curves = np.empty(shape, dtype=kind)
-        for code in np.unique(codes):
-            steps, rows = (
-                slice(*self.strata_starts_[code : code + 2]),
-                np.flatnonzero(codes == code),
-            )
+        for rows in _rows_of_each(codes):
+            code = codes[rows[0]]
+            steps = slice(*self.strata_starts_[code : code + 2])
             x, base = self.baseline_times_[steps], self.cum_baseline_hazard_[steps]
             if times is not None:
-                curves[rows] = transform(
-                    _times(StepFunction(x, base, 0.0)(times), factor[rows, None])
-                )
+                at_times = StepFunction(x, base, 0.0)(times)
+                curves[rows] = transform(_times(at_times, factor[rows, None]))
                 continue
             for i in rows:
                 curves[i] = StepFunction(x, transform(_times(base, factor[i])), before)

@@ -10,9 +10,10 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg_mlp import _validation as validation
+from skreg_mlp._estimators.survival import strata_of
 from skreg_mlp._objective.cox import EVENT, STRATUM, TIME, Cox
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss, null_loss
-from skreg_mlp._objective.targets import Targets, regression_targets
+from skreg_mlp._objective.targets import Targets, part_of, regression_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,8 +139,18 @@ class Classification:
         return {"classes_": targets.classes}
 
 
+class _OfSamples:
+    """A task whose rows have the weights of the samples."""
+
+    def loss_weights(
+        self, targets: Targets, weight: Floats | None, dtype: DTypeLike
+    ) -> Floats | None:
+        """Weights of the rows in the loss."""
+        return weight if weight is None else validation.narrowed(weight, dtype, "sample_weight")
+
+
 @dataclass(frozen=True)
-class Regression:
+class Regression(_OfSamples):
     """Targets to columns, in units that make the unit of y irrelevant where `scaled`."""
 
     loss: Any
@@ -195,12 +206,6 @@ class Regression:
             scale=targets.scale,
         )
 
-    def loss_weights(
-        self, targets: Targets, weight: Floats | None, dtype: DTypeLike
-    ) -> Floats | None:
-        """Weights of the rows in the loss."""
-        return weight if weight is None else validation.narrowed(weight, dtype, "sample_weight")
-
     def check_dtype(self, targets: Targets, dtype: DTypeLike) -> None:
         """Refuse y in its own unit that `dtype` would round away."""
         if not self.scaled:
@@ -214,7 +219,7 @@ class Regression:
 
 
 @dataclass(frozen=True)
-class Survival:
+class Survival(_OfSamples):
     """Events and times to ranks of times; y is the array of `survival_target`."""
 
     loss: Cox
@@ -229,13 +234,10 @@ class Survival:
         units: Any = None,
     ) -> Targets:
         """Ranked y; `rows` (None: all) must hold an event. Times have no units."""
-        strata = y["stratum"] if "stratum" in y.dtype.names else np.zeros(len(y), dtype=int)
-        labels, codes = np.unique(strata, return_inverse=True)
+        codes, labels = strata_of(y)
         times, ranks = np.unique(y["time"], return_inverse=True)
         values = np.stack([codes, ranks, y["event"]], axis=1).astype(np.int64)
-        part, part_weight = (values, weight) if rows is None else (values[rows], None)
-        if rows is not None and weight is not None:
-            part_weight = weight[rows]
+        part, part_weight = part_of(values, weight, rows)
         counted = part if part_weight is None else part[part_weight > 0]
         if not counted[:, EVENT].any():
             raise ValueError(
@@ -243,19 +245,12 @@ class Survival:
                 "hazards needs some."
             )
         null = null_loss(self.loss, part, part_weight)
-        known = times, None if "stratum" not in y.dtype.names else labels
-        link = self.loss.out_activation
-        return Targets(values, self.loss, 1, link, null, clock=known, n_columns=1)
+        link, clock = self.loss.out_activation, (times, labels)
+        return Targets(values, self.loss, 1, link, null, clock=clock, n_columns=1)
 
     def validation(self, y: Any, weight: Floats | None, targets: Targets) -> Targets:
         """Targets of other rows, whose times are compared with each other alone."""
         return self.targets(y, weight)
-
-    def loss_weights(
-        self, targets: Targets, weight: Floats | None, dtype: DTypeLike
-    ) -> Floats | None:
-        """Weights of the rows in the loss."""
-        return weight if weight is None else validation.narrowed(weight, dtype, "sample_weight")
 
     def check_dtype(self, targets: Targets, dtype: DTypeLike) -> None:
         """Ranks are integers."""
@@ -275,8 +270,8 @@ class Survival:
         np.maximum.at(highest, moments[:, STRATUM], hazard)
         strata = np.concatenate([moments[:, STRATUM], np.arange(n_strata)])
         places = np.concatenate([moments[:, TIME], last])
-        steps = np.unique(np.stack([strata, places]), axis=1, return_index=True)
-        (strata, places), kept = steps
+        keys, kept = np.unique(strata * len(times) + places, return_index=True)
+        strata, places = np.divmod(keys, len(times))
         return {
             "baseline_times_": times[places],
             "cum_baseline_hazard_": np.concatenate([hazard, highest])[kept],

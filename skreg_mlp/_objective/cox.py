@@ -89,8 +89,8 @@ class RiskSets:
         self.events = np.flatnonzero(event[met])
         self.moments = order[event][first]  # a row of each
         self._ends = np.append(_starts(self.cell)[1:], len(self.cell)) - 1  # of the cells
-        self._strata = _segments(stratum[met])
-        self._moments = _segments(of_moment)
+        self._row_segments = _segments(stratum[met])  # of each stratum
+        self._moment_segments = _segments(of_moment)
         deaths = self.cell[self.events]
         self._death_starts = _starts(deaths)
         counts, self.totals = np.bincount(deaths), np.bincount(deaths, self.weight[self.events])
@@ -119,13 +119,13 @@ class RiskSets:
         moment, weight, share = self._terms
         unit = scores.max()
         factors = np.exp(scores - unit)
-        left = _running(factors, np.cumsum, self._strata)[self._ends][moment]
+        left = _running(factors, np.cumsum, self._row_segments)[self._ends][moment]
         if self._shared:
             dying = np.add.reduceat(factors[self.events], self._death_starts)
             left = left - share * dying[moment]
         rates = weight / left
         hazard = self._by_moment(rates, np.add)
-        hazard = _running(hazard, np.cumsum, self._moments, backward=True)
+        hazard = _running(hazard, np.cumsum, self._moment_segments, backward=True)
         expected = factors * hazard[self.cell]
         if self._shared:
             spared = np.add.reduceat(rates * share, self._term_starts)
@@ -140,7 +140,7 @@ class RiskSets:
         left = at_risk[moment] + np.log1p(-share * np.exp(part[moment]))
         rates = np.log(weight) - left
         hazard = self._by_moment(rates, np.logaddexp)
-        hazard = _running(hazard, np.logaddexp.accumulate, self._moments, backward=True)
+        hazard = _running(hazard, np.logaddexp.accumulate, self._moment_segments, backward=True)
         expected = np.exp(scores + hazard[self.cell])
         if self._shared:
             with np.errstate(divide="ignore"):
@@ -150,12 +150,13 @@ class RiskSets:
 
     def _log_at_risk(self, scores):
         """Logarithm of the sum over the risk set of each moment."""
-        return _running(scores, np.logaddexp.accumulate, self._strata)[self._ends]
+        return _running(scores, np.logaddexp.accumulate, self._row_segments)[self._ends]
 
     def cumulative_hazard(self, raw):
         """Breslow's cumulative baseline hazard at each moment, in the order of the moments."""
         rates = np.log(self.totals) - self._log_at_risk(self.scores(raw))
-        return np.exp(_running(rates, np.logaddexp.accumulate, self._moments, backward=True))
+        segments = self._moment_segments
+        return np.exp(_running(rates, np.logaddexp.accumulate, segments, backward=True))
 
     def _by_moment(self, of_terms, add):
         return add.reduceat(of_terms, self._term_starts) if self._shared else of_terms
@@ -193,10 +194,9 @@ def _terms(counts, totals, efron):
 
 
 def _least(counts, totals, efron):
-    """The value where each event is told from all rows but its ties, and these as well as can be.
+    """The value where the risk set of each moment is all but its events, which have one score.
 
-    With scores f_i = log of a constant, large at its moment: sum_i w_i log(W / w_i w_i), W being
-    the weight of the ties.
+    These have the weight W together: under Breslow's rule W log W at each moment.
     """
     least = xlogy(totals, totals).sum()
     if efron:

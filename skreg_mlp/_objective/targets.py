@@ -111,14 +111,19 @@ class Targets:
         return dict(self.scale._asdict(), width=width, loss_unit=self.loss_unit)
 
 
+def part_of(values, weight, rows):
+    """Targets and weights of some rows (None: of all)."""
+    if rows is None:
+        return values, weight
+    return values[rows], None if weight is None else weight[rows]
+
+
 def regression_targets(values, weight, loss, *, scaled, rows=None, units=None):
     """Targets of `values` (n_rows, n_outputs), measured on `rows` (None: on all).
 
     `units` are those of an earlier call, kept for all outputs that they know.
     """
-    part, part_weight = values, weight
-    if rows is not None:
-        part, part_weight = values[rows], None if weight is None else weight[rows]
+    part, part_weight = part_of(values, weight, rows)
     scale = Scale.of(loss, part, part_weight, scaled=scaled)
     before = None
     if units is not None:
