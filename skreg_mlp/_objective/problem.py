@@ -139,14 +139,11 @@ class Problem:
         return raw
 
     def mean_loss(self, theta, data, loss=None, factors=None):
-        """Mean loss at `theta` over other rows than those of the problem.
+        """Mean loss, a sum over rows, at `theta` over other rows than those of the problem.
 
         Or another `loss`, of y and raw scores times their `factors`: see `Targets.raw_loss`.
         """
         loss, total = loss or self.loss, 0.0
-        if not loss.additive:
-            raw = self.scores(theta, data)
-            return loss.value_and_gradient(raw, *data.loss_targets(), np.empty_like(raw))
         for rows in self._blocks(data):
             X, y, weight = data.rows(rows, data.n_rows)
             raw = self.network.forward(X, theta, self._workspace)

@@ -148,10 +148,12 @@ class Entry:
         if self.held_out is None and rows is None:
             return None
         if self.scorer is None:
-            data, raw_loss = self._validation_data(targets, rows), targets.raw_loss
-            if rows is not None and problem.joint is not None:
-                return _MinusDifference(self, problem, targets, rows)
-            return partial(_minus_loss, problem, data, raw_loss)
+            data = self._validation_data(targets, rows)
+            if problem.joint is None:
+                return partial(_minus_loss, problem, data, targets.raw_loss)
+            if rows is not None:
+                data = self.data(targets, np.concatenate([problem.data.subset, rows]))
+            return _MinusJointLoss(problem, targets.loss, data, trained=rows is not None)
         scorer = self.scorer()
         inputs = {} if self.columns is None else {"_inputs": self.columns}
         if rows is None:
@@ -191,30 +193,31 @@ def _minus_loss(problem: Problem, data: Data, raw_loss: Any, theta: Floats) -> f
     return -np.inf if np.isnan(loss) else -loss
 
 
-class _MinusDifference:
-    """Minus what rows add to a loss that is no sum over rows, for each unit of their weight.
+class _MinusJointLoss:
+    """Minus a mean loss that is no sum over rows, on `data`, whose rows are sorted once.
 
-    That is the loss of the rows trained on together with these, less that of the former: few rows
-    alone would say little of who is at risk (Verweij and van Houwelingen, 1993, Cross-validation in
-    survival analysis, as glmnet does it).
+    If `data` begin with the rows trained on, minus what the others add to the loss of these, for
+    each unit of their weight: few rows alone would say little of who is at risk (Verweij and van
+    Houwelingen, 1993, Cross-validation in survival analysis, as glmnet does it).
     """
 
-    def __init__(self, entry: Entry, problem: Problem, targets: Targets, rows: Ints) -> None:
-        trained = problem.data
-        self._problem, self._n_trained = problem, trained.n_rows
-        self._data = entry.data(targets, np.concatenate([trained.subset, rows]))
-        self._whole = targets.loss.on(*self._data.loss_targets())
-        weight, added = trained.total_weight, self._data.total_weight - trained.total_weight
-        self._shares = np.array([self._data.total_weight, -weight]) / added
+    def __init__(self, problem: Problem, loss: Any, data: Data, *, trained: bool) -> None:
+        self._problem, self._data = problem, data
+        self._parts = [(data.n_rows, data.total_weight, loss.on(*data.loss_targets()))]
+        if trained:
+            known = problem.data
+            self._parts.append((known.n_rows, -known.total_weight, problem.joint))
+        self._added = sum(weight for _, weight, _ in self._parts)
 
     def __call__(self, theta: Floats) -> float:
         with np.errstate(all="ignore"):
             raw = self._problem.scores(theta, self._data)
-            whole = self._whole.value_and_gradient(raw, np.empty_like(raw))
-            raw = raw[: self._n_trained]
-            part = self._problem.joint.value_and_gradient(raw, np.empty_like(raw))
-            score = -float(self._shares @ (whole, part))
-        return -np.inf if np.isnan(score) else score
+            delta = np.empty_like(raw)
+            score = -sum(
+                weight * loss.value_and_gradient(raw[:n], delta[:n]) / self._added
+                for n, weight, loss in self._parts
+            )
+        return -np.inf if np.isnan(score) else float(score)
 
 
 def rows_of(values: Any, rows: Ints) -> Any:
