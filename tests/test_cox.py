@@ -70,6 +70,12 @@ def hazards(n=150, d=4, seed=0, decimals=1):
     return X, survival_target(time <= end, np.minimum(time, end).round(decimals) + 0.1)
 
 
+def codes_of(y):
+    """y of one stratum as the loss reads it."""
+    ranks = np.unique(y["time"], return_inverse=True)[1]
+    return np.stack([0 * ranks, ranks, y["event"]], axis=1)
+
+
 def cox(hidden=(), **kwargs):
     params = dict(solver="lbfgs", tol=1e-8, max_iter=5000, random_state=0)
     return RegularizedMLPCox(hidden, **(params | kwargs))
@@ -163,8 +169,7 @@ def test_gradient_of_a_network_over_several_blocks_of_rows(hidden, ties):
     theta = rng.normal(size=problem.network.n_parameters)
     gradient, scratch = np.empty_like(theta), np.empty_like(theta)
     value = problem.loss_and_gradient(theta, gradient)
-    ranks = np.unique(y["time"], return_inverse=True)[1]
-    codes = np.stack([0 * ranks, ranks, y["event"]], axis=1)
+    codes = codes_of(y)
     scores = problem.scores(theta)
     least = Cox(ties).on(codes, weight).least
     by_terms = -log_likelihood(scores[:, 0], codes, weight, ties) - least
@@ -299,11 +304,10 @@ def stratified(n=200):
 def test_strata_are_separate_likelihoods_and_baselines(ties):
     X, y = stratified()
     model = cox(penalty="l2", alpha=0.01, ties=ties).fit(X, y)
-    ranks = np.unique(y["time"], return_inverse=True)[1]
     parts = []
     for label in ("a", "b"):
         rows = y["stratum"] == label
-        codes = np.stack([0 * ranks, ranks, y["event"]], axis=1)[rows]
+        codes = codes_of(y)[rows]
         raw = model.predict(X[rows])[:, None]
         parts.append(Cox(ties).value_and_gradient(raw, codes, 1 / len(X), np.empty_like(raw)))
         alone = survival_target(y["event"][rows], y["time"][rows])
@@ -333,8 +337,7 @@ def test_a_fold_scores_what_its_rows_add_to_the_likelihood():
     splits = list(KFold(3).split(X))
     alphas = [0.01, 0.05]
     model = RegularizedMLPCoxCV((), alphas=alphas, cv=splits, tol=1e-8, max_iter=5000).fit(X, y)
-    ranks = np.unique(y["time"], return_inverse=True)[1]
-    codes = np.stack([0 * ranks, ranks, y["event"]], axis=1)
+    codes = codes_of(y)
     for k, (train, test) in enumerate(splits):
         for index, alpha in enumerate(alphas):
             fold = cox(penalty="l1", alpha=alpha).fit(X[train], y[train])

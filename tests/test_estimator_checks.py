@@ -33,7 +33,7 @@ def as_times(y):
     return times
 
 
-class OfTimes(RegularizedMLPCox):
+class TakesNumbers:
     def fit(self, X, y, sample_weight=None):
         return super().fit(X, as_times(y), sample_weight)
 
@@ -41,12 +41,12 @@ class OfTimes(RegularizedMLPCox):
         return super().score(X, as_times(y), sample_weight)
 
 
-class OfTimesCV(RegularizedMLPCoxCV):
-    def fit(self, X, y, sample_weight=None):
-        return super().fit(X, as_times(y), sample_weight)
+class OfTimes(TakesNumbers, RegularizedMLPCox):
+    pass
 
-    def score(self, X, y, sample_weight=None):
-        return super().score(X, as_times(y), sample_weight)
+
+class OfTimesCV(TakesNumbers, RegularizedMLPCoxCV):
+    pass
 
 
 # on the way to tol rounding is amplified beyond the 1e-7 of the checks, by a non-convex fit and,
