@@ -187,6 +187,7 @@ RULES = {
     "max_iter": _int_from(1),
     "max_fun": _int_from(1),
     "tol": _NONNEGATIVE,
+    "certify": _BOOL,
     "n_iter_no_change": (
         lambda v: (_is_int(v) and v >= 1) or (isinstance(v, Real) and v == np.inf),
         "an integer of at least 1, or inf for no stopping by patience",

@@ -35,6 +35,7 @@ from skreg_mlp._estimators.training import (
     warn_if_diverged,
     warn_if_empty,
 )
+from skreg_mlp._objective.partitions import Partitions
 from skreg_mlp._solvers.result import History, NonFiniteError
 from skreg_mlp._training.fit import minimize
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
@@ -293,7 +294,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
                 own = context.subcontext(task_name="path")
                 args = rows, start.grid, split, label
                 tasks.append(delayed(run_subtask)(_one_fold, quiet, own, *args))
-        results = Parallel(n_jobs=self.n_jobs)(tasks)
+        results = self._run(tasks, rows)
         paths, folds = results[: len(starts)], results[len(starts) :]
         folds = [folds[k : k + len(splits)] for k in range(0, len(folds), len(splits))]
         figures = [_stacked(of_start, len(path)) for of_start, path in zip(folds, paths)]
@@ -305,6 +306,11 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         if not interrupted:
             context.call_on_fit_task_end(**told, reconstruction_attributes={})
         return starts[best].walk, interrupted
+
+    def _run(self, tasks: list[Any], rows: ValidRows) -> list[Any]:
+        """Results of the tasks; those on partitions, each of which is spread out, in turn."""
+        n_jobs = 1 if isinstance(rows.X, Partitions) else self.n_jobs
+        return Parallel(n_jobs=n_jobs)(tasks)
 
     def _start(self, encoder: Any, rows: ValidRows, seed: int) -> _Start:
         """A network on all rows that has this encoder."""
@@ -330,7 +336,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
             for seed, split, fold in zip(seeds, splits, folds):
                 quiet = self._single(seed, start.single.encoder).set_params(verbose=0)
                 tasks.append(delayed(_one_fold)(quiet, rows, grid, split, None, fold.lowest))
-            path, *folds = Parallel(n_jobs=self.n_jobs)(tasks)
+            path, *folds = self._run(tasks, rows)
             self.path_ = joined(path, self.path_)
             figures = np.concatenate([_stacked(folds, len(path))[:, ::-1], figures], axis=1)
             self._report_choice(figures)

@@ -63,7 +63,7 @@ class RegularizedMLPCox(TrainedNetwork, SurvivalNetwork):
     max_iter : int, default=1000
         Largest number of iterations, each of which sees all rows.
 
-    max_fun, tol, n_iter_no_change, early_stopping : as in RegularizedMLPRegressor
+    max_fun, tol, certify, n_iter_no_change, early_stopping : as in RegularizedMLPRegressor
 
     validation_fraction : float, default=0.1
         Share of the rows held out when stopping early without ``X_val``.
@@ -155,6 +155,7 @@ class RegularizedMLPCox(TrainedNetwork, SurvivalNetwork):
         max_iter: int = 1000,
         max_fun: int = 15000,
         tol: float = 1e-4,
+        certify: bool = True,
         n_iter_no_change: float = 10,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -185,6 +186,7 @@ class RegularizedMLPCox(TrainedNetwork, SurvivalNetwork):
         self.max_iter = max_iter
         self.max_fun = max_fun
         self.tol = tol
+        self.certify = certify
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction

@@ -79,7 +79,7 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
 
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPClassifier
 
-    max_iter, max_fun, tol, shuffle, random_state, verbose : as in regularization_path
+    max_iter, max_fun, tol, certify, shuffle, random_state, verbose : as in regularization_path
         For "adam" and "sgd", max_iter epochs are spread over a path.
 
     Attributes
@@ -180,6 +180,7 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
         max_iter: int = 200,
         max_fun: int = 15000,
         tol: float = 1e-4,
+        certify: bool = True,
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -211,6 +212,7 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
         self.max_iter = max_iter
         self.max_fun = max_fun
         self.tol = tol
+        self.certify = certify
         self.shuffle = shuffle
         self.random_state = random_state
         self.verbose = verbose
@@ -276,7 +278,7 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
 
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
 
-    max_iter, max_fun, tol, shuffle, random_state, verbose : as in regularization_path
+    max_iter, max_fun, tol, certify, shuffle, random_state, verbose : as in regularization_path
         For "adam" and "sgd", max_iter epochs are spread over a path.
 
     Attributes
@@ -380,6 +382,7 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
         max_iter: int = 200,
         max_fun: int = 15000,
         tol: float = 1e-4,
+        certify: bool = True,
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -415,6 +418,7 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
         self.max_iter = max_iter
         self.max_fun = max_fun
         self.tol = tol
+        self.certify = certify
         self.shuffle = shuffle
         self.random_state = random_state
         self.verbose = verbose
@@ -481,7 +485,7 @@ class RegularizedMLPCoxCV(AlphaByCV, SurvivalNetwork):
 
     momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPCox
 
-    max_iter, max_fun, tol, random_state, verbose : as in regularization_path
+    max_iter, max_fun, tol, certify, random_state, verbose : as in regularization_path
         For "adam" and "sgd", max_iter epochs are spread over a path.
 
     Attributes
@@ -583,6 +587,7 @@ class RegularizedMLPCoxCV(AlphaByCV, SurvivalNetwork):
         max_iter: int = 200,
         max_fun: int = 15000,
         tol: float = 1e-4,
+        certify: bool = True,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -612,5 +617,6 @@ class RegularizedMLPCoxCV(AlphaByCV, SurvivalNetwork):
         self.max_iter = max_iter
         self.max_fun = max_fun
         self.tol = tol
+        self.certify = certify
         self.random_state = random_state
         self.verbose = verbose

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,14 @@ from sklearn.utils.validation import validate_data
 
 from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.encoders import encoded, fitted_encoder
+from skreg_mlp._estimators.partitioned import in_memory, read_partitions, sample
 from skreg_mlp._estimators.survival import SurvivalNetwork, read_survival
 from skreg_mlp._estimators.tasks import Classification, Regression, Survival
 from skreg_mlp._objective.activations import ACTIVATIONS, KINKED, STEEPEST
+from skreg_mlp._objective.cluster import is_collection
 from skreg_mlp._objective.cox import Cox
 from skreg_mlp._objective.losses import regression_loss
+from skreg_mlp._objective.partitions import Partitions
 from skreg_mlp._training.entry import Entry, Rows, columns_of
 from skreg_mlp._training.settings import Settings
 from skreg_mlp.encoding._table import given_columns
@@ -32,7 +36,7 @@ from skreg_mlp.penalties._convex import factor_of_groups
 from skreg_mlp.penalties._names import PENALTIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import DTypeLike
     from sklearn.base import BaseEstimator
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 # parameters that training reads as they are
 AS_GIVEN = (
     "solver", "learning_rate_init", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon",
-    "max_iter", "max_fun", "tol",
+    "max_iter", "max_fun", "tol", "certify",
 )  # fmt: skip
 
 
@@ -64,6 +68,11 @@ def enter(
     """
     rows = enter_rows(estimator, X, y, sample_weight, reset=reset, dtype=dtype)
     held_out = read_validation(estimator, *validation_data)
+    if held_out is not None and isinstance(held_out.X, Partitions) > isinstance(rows.X, Partitions):
+        raise ValueError(
+            "X_val is a Dask collection, and X is in memory: pass X_val.compute(), or both as "
+            "collections."
+        )
     return entry_of(estimator, rows, held_out, dtype=dtype)
 
 
@@ -80,7 +89,10 @@ def enter_rows(
     validation.check_parameters(estimator)
     rows = read_rows(estimator, X, y, sample_weight, reset=reset, dtype=dtype)
     if reset and estimator.encoder is None:
-        validation.warn_if_unscaled(rows.X)
+        X = rows.X
+        if isinstance(X, Partitions):
+            X = sample(X, size=validation.SCALE_ROWS)[0]
+        validation.warn_if_unscaled(X)
     return rows
 
 
@@ -99,26 +111,24 @@ def read_rows(
     suffix = name.removeprefix("X")
     # the y of survival analysis is a structured array, which scikit-learn does not read
     given = dict(y="no_validation") if survival else dict(y=y, multi_output=True, y_numeric=numeric)
-    if estimator.encoder is None:
-        try:
-            checked = validate_data(
-                estimator,
-                X,
-                reset=reset,
-                accept_sparse="csr",
-                dtype=dtype or (np.float64, np.float32),
-                # a copy in C order speeds training up, but a memory map must not be copied
-                order=None if isinstance(X, np.memmap) else "C",
-                **given,
-            )
-        except ValueError as error:
-            raise _with_remedy(error) from None
+    y, sample_weight = in_memory(y), in_memory(sample_weight)
+    checks: dict[str, Any] = dict(reset=reset, dtype=dtype)
+    if is_collection(X):
+        with _remedies():
+            X = read_partitions(estimator, X, **checks)
+    elif estimator.encoder is None:
+        # a copy in C order speeds training up, but a memory map must not be copied
+        order = None if isinstance(X, np.memmap) else "C"
+        checks.update(dtype=dtype or (np.float64, np.float32), accept_sparse="csr", order=order)
+        with _remedies():
+            checked = validate_data(estimator, X, **checks, **given)
         X, y = (checked, y) if survival else checked
-        validation.check_magnitude(X, X.dtype, name, "StandardScaler")
     else:
         X = given_columns(estimator, X, reset=reset)
-        if not survival:
-            y = check_X_y(np.zeros((len(X), 1)), y, multi_output=True, y_numeric=numeric)[1]
+    if estimator.encoder is None:
+        validation.check_magnitude(X, X.dtype, name, "StandardScaler")
+    if not survival and (isinstance(X, Partitions) or estimator.encoder is not None):
+        y = check_X_y(np.zeros((len(X), 1)), y, multi_output=True, y_numeric=numeric)[1]
     y = read_survival(y, X.shape[0], f"y{suffix}") if survival else _plain(y, numeric)
     narrow = X.dtype if estimator.encoder is None else np.float64
     name = f"sample_weight{suffix}"
@@ -136,12 +146,17 @@ def _plain(y: Any, numeric: bool) -> Any:
     return y
 
 
-def _with_remedy(error: ValueError) -> ValueError:
-    """What scikit-learn says of an X that is not of numbers, and what to do."""
-    text = str(error)
-    if "could not convert string" not in text and "Input X contains NaN" not in text:
-        return error
-    return ValueError(f"{text}\nencoder='table' takes strings, categories and missing values.")
+@contextmanager
+def _remedies() -> Iterator[None]:
+    """Add what to do to what scikit-learn says of an X that is not of numbers."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        if "could not convert string" not in text and "Input X contains NaN" not in text:
+            raise
+        remedy = "encoder='table' takes strings, categories and missing values."
+        raise ValueError(f"{text}\n{remedy}") from None
 
 
 def read_validation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,10 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
 from skreg_mlp import _validation as validation
-from skreg_mlp._training.entry import rows_of
+from skreg_mlp._estimators.partitioned import sample
+from skreg_mlp._objective.cluster import each, results
+from skreg_mlp._objective.data import largest_magnitude
+from skreg_mlp._objective.partitions import Partitions, rows_of
 from skreg_mlp.encoding._encoder import TableEncoder, coded, fit_on
 from skreg_mlp.encoding._table import given_columns, take_columns
 
@@ -65,6 +69,9 @@ def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: 
         if isinstance(kept, TableEncoder):
             given_columns(kept, X, reset=False)  # refuses others than those of the weights
         return kept
+    if isinstance(X, Partitions):
+        X, seen = sample(X, rows)
+        y, weight, rows = y[seen], None if weight is None else weight[seen], None
     weight = weight if weight is None or rows is None else weight[rows]
     if isinstance(encoder, TableEncoder):
         take_columns(encoder, estimator)
@@ -96,6 +103,8 @@ def _checked(encoder: Any, estimator: Any) -> Any:
 
 def encoded(encoder: Any, X: Any) -> Any:
     """The columns that a fitted encoder makes of X."""
+    if isinstance(X, Partitions):
+        return _encoded_partitions(encoder, X)
     inner = encoder
     if isinstance(encoder, FrozenEstimator):  # fitted elsewhere, perhaps on other columns
         inner = encoder.estimator
@@ -111,3 +120,16 @@ def encoded(encoder: Any, X: Any) -> Any:
         )
     validation.check_magnitude(result, result.dtype, "X, encoded,", "StandardScaler")
     return result
+
+
+def _encoded_partitions(encoder: Any, X: Partitions) -> Partitions:
+    """The same of rows that lie in partitions, and are encoded there."""
+    head = encoded(encoder, X.fetched(np.arange(1))[0])
+    parts = X.map(partial(_encoded_as, encoder, head.dtype), head.shape[1], head.dtype)
+    parts.bound = max(results(each(largest_magnitude, parts.tasks)))
+    return parts
+
+
+def _encoded_as(encoder: Any, dtype: Any, table: Any) -> Any:
+    X = encoded(encoder, table)
+    return X if X.dtype == dtype else X.astype(dtype)

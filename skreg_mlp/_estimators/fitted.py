@@ -17,6 +17,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp._estimators.encoders import encoded
+from skreg_mlp._estimators.partitioned import eager, in_memory, lazy, scores_of
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
@@ -29,6 +30,7 @@ from skreg_mlp._objective.network import (
     reaching,
     selected_inputs,
 )
+from skreg_mlp._objective.partitions import Partitions
 from skreg_mlp._objective.targets import Scale
 from skreg_mlp._training.entry import of_features
 from skreg_mlp._validation import check_finite, prediction_dtype
@@ -105,6 +107,8 @@ class FittedNetwork(BaseEstimator):
     def _raw_scores(self, X: Any) -> Floats:
         """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
         check_is_fitted(self, "coefs_")
+        if isinstance(X, Partitions):
+            return scores_of(self, X)
         dtype = prediction_dtype([*self.coefs_, *self.intercepts_])
         X, inputs = self._inputs_of(X), getattr(self, "_inputs", None)
         if isinstance(X, CodedMatrix) and inputs is not None:
@@ -314,6 +318,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
     def _is_multilabel(self) -> bool:
         return self.out_activation_ == "logistic" and self.n_outputs_ > 1
 
+    @lazy
     def decision_function(self, X: Rows) -> Floats:
         """Raw scores: log-odds (binary, multilabel) or softmax scores up to a constant.
 
@@ -333,6 +338,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
         raw = self._raw_scores(X)
         return raw.ravel() if self.n_outputs_ == 1 else raw
 
+    @lazy
     def predict(self, X: Rows) -> Array:
         """Most probable class of each row, or the labels of probability above one half.
 
@@ -359,6 +365,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
         best = (raw[:, 0] > 0).astype(int) if self.n_outputs_ == 1 else raw.argmax(axis=1)
         return self.classes_[best]
 
+    @lazy
     def predict_log_proba(self, X: Rows) -> Floats:
         """Take the logarithms of `predict_proba`, from the raw scores and always finite.
 
@@ -384,6 +391,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
             log_proba = present if self._is_multilabel else np.hstack([absent, present])
         return np.maximum(log_proba, np.log(np.finfo(log_proba.dtype).tiny))
 
+    @lazy
     def predict_proba(self, X: Rows) -> Floats:
         """Probability of each class, or of each label.
 
@@ -406,6 +414,26 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
             np.minimum(proba, 1 - np.finfo(proba.dtype).epsneg, out=proba)
         return proba
 
+    def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of rows whose class, or whose labels, are predicted.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As in `predict`.
+        """
+        return float(super().score(eager(X), in_memory(y), in_memory(sample_weight)))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -419,6 +447,7 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
     target_scale_: Floats
     target_offset_: Floats
 
+    @lazy
     def predict(self, X: Rows) -> Floats:
         """Predicted target of each row: mean, or quantiles under ``loss="quantile"``.
 
@@ -472,6 +501,7 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
         NotFittedError, ValueError
             As in `predict`.
         """
+        X, y, sample_weight = eager(X), in_memory(y), in_memory(sample_weight)
         if getattr(self, "out_activation_", None) != "sort":
             return super().score(X, y, sample_weight)
         columns = zip(np.ravel(self.quantile).tolist(), self.predict(X).T)

@@ -130,6 +130,13 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         the validation score when stopping early) that counts as progress, for targets of unit
         spread.
 
+    certify : bool, default=True
+        Whether "adam" and "sgd" end with a pass over all rows that computes ``stationarity_``, with
+        the loss and the objective there. Without it, which saves time where epochs are few and rows
+        many, ``stationarity_`` is nan, ``loss_`` and ``objective_`` are what the last epoch met on
+        its way, and nothing is said of a fit that is far from a minimum. "lbfgs" has its
+        certificate anyway.
+
     n_iter_no_change : int or inf, default=10
         Patience: epochs without progress before the final small steps.
 
@@ -200,7 +207,8 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
 
     stationarity_ : float
         Largest entry of the least-norm subgradient of the objective on all training data: 0 exactly
-        at a stationary point. Not set by `partial_fit`; nan after an interrupt.
+        at a stationary point. Not set by `partial_fit`; nan after an interrupt, and under
+        ``certify=False`` for "adam" and "sgd".
 
     best_loss_ : float
         Least entry of ``loss_curve_``.
@@ -280,6 +288,7 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         max_iter: int = 200,
         max_fun: int = 15000,
         tol: float = 1e-4,
+        certify: bool = True,
         n_iter_no_change: float = 10,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -312,6 +321,7 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         self.max_iter = max_iter
         self.max_fun = max_fun
         self.tol = tol
+        self.certify = certify
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -504,6 +514,13 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         the validation score when stopping early) that counts as progress, for targets of unit
         spread.
 
+    certify : bool, default=True
+        Whether "adam" and "sgd" end with a pass over all rows that computes ``stationarity_``, with
+        the loss and the objective there. Without it, which saves time where epochs are few and rows
+        many, ``stationarity_`` is nan, ``loss_`` and ``objective_`` are what the last epoch met on
+        its way, and nothing is said of a fit that is far from a minimum. "lbfgs" has its
+        certificate anyway.
+
     n_iter_no_change : int or inf, default=10
         Patience: epochs without progress before the final small steps.
 
@@ -578,7 +595,8 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
 
     stationarity_ : float
         Largest entry of the least-norm subgradient of the objective on all training data: 0 exactly
-        at a stationary point. Not set by `partial_fit`; nan after an interrupt.
+        at a stationary point. Not set by `partial_fit`; nan after an interrupt, and under
+        ``certify=False`` for "adam" and "sgd".
 
     best_loss_ : float
         Least entry of ``loss_curve_``.
@@ -660,6 +678,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         max_iter: int = 200,
         max_fun: int = 15000,
         tol: float = 1e-4,
+        certify: bool = True,
         n_iter_no_change: float = 10,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -696,6 +715,7 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
         self.max_iter = max_iter
         self.max_fun = max_fun
         self.tol = tol
+        self.certify = certify
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction

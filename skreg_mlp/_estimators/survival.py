@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.fitted import FittedNetwork
+from skreg_mlp._estimators.partitioned import eager, in_memory, lazy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -256,6 +257,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
     strata_: Array | None
     strata_starts_: Ints
 
+    @lazy
     def predict(self, X: Rows) -> Floats:
         """Logarithm of the hazard of each row, relative to the baseline: higher is earlier.
 
@@ -277,6 +279,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         """
         return self._raw_scores(X).ravel()
 
+    @lazy
     def predict_survival_function(
         self, X: Rows, times: ArrayLike | None = None, strata: ArrayLike | None = None
     ) -> Array:
@@ -303,6 +306,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         """
         return self._curves(X, times, strata, lambda hazard: np.exp(-hazard))
 
+    @lazy
     def predict_cumulative_hazard_function(
         self, X: Rows, times: ArrayLike | None = None, strata: ArrayLike | None = None
     ) -> Array:
@@ -395,6 +399,6 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         Harrell, Califf, Pryor, Lee and Rosati (1982), Evaluating the yield of medical tests.
         """
         check_is_fitted(self, "coefs_")
-        risk = self.predict(X)
-        y = read_survival(y, len(risk))
+        risk = self.predict(eager(X))
+        y, sample_weight = read_survival(in_memory(y), len(risk)), in_memory(sample_weight)
         return concordance(y, risk, validation.check_weights(sample_weight, len(y), np.float64))

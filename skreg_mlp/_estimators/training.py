@@ -20,8 +20,9 @@ from skreg_mlp._estimators.door import enter, entry_of
 from skreg_mlp._estimators.encoders import check_chunks
 from skreg_mlp._estimators.fitted import FittedNetwork
 from skreg_mlp._objective.data import largest_magnitude
+from skreg_mlp._objective.partitions import rows_of
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
-from skreg_mlp._training.entry import fitted_weights, rows_of
+from skreg_mlp._training.entry import fitted_weights
 from skreg_mlp._training.fit import initial_theta, minimize, new_trainer
 from skreg_mlp._training.progress import CallbackSupportMixin, Lines, Tasks, with_callbacks
 from skreg_mlp._training.settings import build_problem
@@ -54,15 +55,7 @@ def fitted_attributes(
 ) -> dict[str, Any]:
     """All fitted attributes, with the certificate of the full data; compacts `result.theta`."""
     theta, scores = result.theta, history.validation_scores
-    problem.compact(theta)
-    if result.interrupted:
-        curves = history.loss_curve, history.objective_curve
-        figures = *(curve[-1] if curve else np.nan for curve in curves), np.nan
-    else:
-        with np.errstate(all="ignore"):
-            figures = problem.certificate(theta)
-        if not np.isfinite(figures[1]):
-            raise NonFiniteError(result.n_iter)
+    figures = _figures(entry, problem, result, history)
     return dict(
         **fitted_weights(entry, problem, targets, theta),
         **dict(zip(("loss_", "objective_", "stationarity_"), figures)),
@@ -75,6 +68,30 @@ def fitted_attributes(
         best_validation_score_=history.best_score if scores else None,
         best_loss_=min(history.loss_curve, default=np.nan),
     )
+
+
+def _figures(
+    entry: Entry, problem: Problem, result: Result, history: History
+) -> tuple[float, float, float]:
+    """Mean loss, objective and stationarity of `result.theta`, which is compacted.
+
+    Without a certificate, those that the last epoch met on its way, and nan.
+    """
+    theta, before = result.theta, result.theta.copy()
+    problem.compact(theta)
+    certified = entry.settings.certify or entry.settings.solver_name(problem) == "lbfgs"
+    if result.interrupted or not certified:
+        if not np.isfinite(theta).all():
+            raise NonFiniteError(result.n_iter)
+        curves = history.loss_curve, history.objective_curve
+        loss, objective = (curve[-1] if curve else np.nan for curve in curves)
+        return loss, objective, np.nan
+    with np.errstate(all="ignore"):
+        same = np.array_equal(before, theta)
+        figures = problem.certificate(theta, result.evaluation if same else None)
+    if not np.isfinite(figures[1]):
+        raise NonFiniteError(result.n_iter)
+    return figures
 
 
 def generator(random_state: Any) -> np.random.Generator:

@@ -254,6 +254,15 @@ class CodedMatrix:
         """The same rows with the outputs `kept` alone."""
         return CodedMatrix(self.X, self.coding.keeping(kept), self.dtype)
 
+    def part(self, rows):
+        """Some of the rows."""
+        return CodedMatrix(self.X[rows], self.coding, self.dtype)
+
+    def below(self, others):
+        """These rows, and those of other matrices with the same columns."""
+        X = np.concatenate([self.X, *(other.X for other in others)])
+        return CodedMatrix(X, self.coding, self.dtype)
+
     def astype(self, dtype):
         """The same rows for weights of another type."""
         return CodedMatrix(self.X, self.coding, dtype)

@@ -14,6 +14,7 @@ from skreg_mlp._objective.network import Network, Workspace, reaching
 from skreg_mlp._objective.penalized import Penalties
 
 WORTH_CUTTING = 0.7  # of its parameters: what part of a network must be left to train that alone
+STEEPNESS_ROWS = 2048  # that say how steep the loss is: it is for a warning, not for the fit
 
 
 class Problem:
@@ -70,7 +71,7 @@ class Problem:
         network = self.network
         sizes = [len(kept) for kept in units]
         whole = len(units[0]) == network.sizes[0]
-        return Problem(
+        return type(self)(
             Network(sizes, network.activation, network.dtype, intercepts=network.intercepts),
             self.loss,
             self.data if whole else self.data.columns(units[0]),
@@ -85,16 +86,22 @@ class Problem:
         """Mean loss over all rows; its gradient is written into `gradient`."""
         if self.joint is not None:
             return self._joint_loss_and_gradient(theta, gradient)
-        first, *others = self._blocks(self.data)
-        total = self.batch_loss_and_gradient(theta, first, gradient, self.n_rows)
+        return self._sum_of_batches(theta, self._blocks(self.data), gradient, self.n_rows)
+
+    def _sum_of_batches(self, theta, batches, gradient, n_rows):
+        first, *others = batches
+        total = self.batch_loss_and_gradient(theta, first, gradient, n_rows)
         for rows in others:
-            total += self.batch_loss_and_gradient(theta, rows, self.scratch, self.n_rows)
+            total += self.batch_loss_and_gradient(theta, rows, self.scratch, n_rows)
             gradient += self.scratch
         return total
 
-    def batch_loss_and_gradient(self, theta, rows, gradient, n_rows):
-        """Part of the rows `rows` in a mean over `n_rows` rows, with its gradient."""
-        X, y, weight = self.data.rows(rows, n_rows)
+    def batch_loss_and_gradient(self, theta, rows, gradient, n_rows, data=None):
+        """Part of the rows `rows` in a mean over `n_rows` rows, with its gradient.
+
+        They are rows of the problem, or of a part of its `data` that is held in memory.
+        """
+        X, y, weight = (data or self.data).rows(rows, n_rows)
         raw = self.network.forward(X, theta, self._workspace)
         delta = self._workspace.rows(X.shape[0]).deltas[-1]
         value = self.loss.value_and_gradient(raw, y, weight, delta)
@@ -112,22 +119,29 @@ class Problem:
         raw = self.scores(theta)
         delta = np.empty_like(raw)
         value = self.joint.value_and_gradient(raw, delta)
-        gradient[...] = 0
-        for rows in self._blocks(self.data):
-            X = self.data.rows(rows, self.n_rows)[0]
-            if self.n_rows > self._workspace.n_rows:
-                self.network.forward(X, theta, self._workspace)
-            self._workspace.rows(X.shape[0]).deltas[-1][...] = delta[rows]
-            self.network.backward(X, theta, self._workspace, self.scratch)
-            gradient += self.scratch
+        self.pull_back(theta, delta, gradient, known=self.n_rows <= self._workspace.n_rows)
         if self.fixed is not None:
             gradient[self.fixed] = 0
         return value
 
-    def _blocks(self, data):
-        """The rows of `data` in slices that the workspace has room for."""
+    def pull_back(self, theta, delta, gradient, *, known=False):
+        """Write the gradient into `gradient`, that with respect to the scores being `delta`.
+
+        Where the last forward pass was that of all rows, its values are `known`.
+        """
+        gradient[...] = 0
+        for rows in self._blocks(self.data):
+            X = self.data.rows(rows, self.n_rows)[0]
+            if not known:
+                self.network.forward(X, theta, self._workspace)
+            self._workspace.rows(X.shape[0]).deltas[-1][...] = delta[rows]
+            self.network.backward(X, theta, self._workspace, self.scratch)
+            gradient += self.scratch
+
+    def _blocks(self, rows):
+        """Slices of `rows`, as many at a time as the workspace has room for."""
         step = self._workspace.n_rows
-        return [slice(start, start + step) for start in range(0, data.n_rows, step)]
+        return [slice(start, start + step) for start in range(0, len(rows), step)]
 
     def scores(self, theta, data=None):
         """Raw scores of all rows (or those of other `data`), an array (n_rows, n_outputs)."""
@@ -175,10 +189,15 @@ class Problem:
             residual[self.fixed] = 0
         return residual
 
-    def certificate(self, theta):
-        """Mean loss, objective and largest entry of the least-norm subgradient at `theta`."""
-        gradient = np.empty_like(theta)
-        loss = self.loss_and_gradient(theta, gradient)
+    def certificate(self, theta, evaluation=None):
+        """Mean loss, objective and largest entry of the least-norm subgradient at `theta`.
+
+        `evaluation` is the loss and its gradient there, where a solver knows them; the gradient is
+        overwritten.
+        """
+        loss, gradient = evaluation or (None, np.empty_like(theta))
+        if evaluation is None:
+            loss = self.loss_and_gradient(theta, gradient)
         free = None if self.fixed is None else (~self.fixed).astype(theta.dtype)
         largest = penalty = 0.0
         for block in self.penalties.blocks:
@@ -192,7 +211,12 @@ class Problem:
         return loss, loss + penalty, float(np.maximum(largest, np.abs(gradient).max()))
 
     def steepness(self, theta):
-        """Largest entry of the gradient of the loss at `theta`."""
+        """Largest entry of the gradient of the loss at `theta`, as some thousand rows see it."""
         gradient = np.empty_like(theta)
-        self.loss_and_gradient(theta, gradient)
+        if self.joint is not None or self.n_rows <= STEEPNESS_ROWS:
+            self.loss_and_gradient(theta, gradient)
+        else:
+            rows = np.linspace(0, self.n_rows - 1, STEEPNESS_ROWS).astype(np.int64)
+            batches = [rows[batch] for batch in self._blocks(rows)]
+            self._sum_of_batches(theta, batches, gradient, len(rows))
         return float(np.abs(gradient).max())

@@ -18,7 +18,8 @@ class Result:
     """How a solver ended.
 
     ``tolerance`` is the stationarity up to which the end needs no warning; ``remedy`` says what
-    else to do, and ``message`` why the solver ended.
+    else to do, and ``message`` why the solver ended. ``evaluation`` is the loss and its gradient at
+    ``theta``, where the solver looked at them last.
     """
 
     theta: np.ndarray
@@ -27,6 +28,7 @@ class Result:
     tolerance: float = np.inf
     remedy: str = ""
     interrupted: bool = False
+    evaluation: tuple[float, np.ndarray] | None = None
 
 
 class History:

@@ -160,7 +160,7 @@ class Trainer:
     def __init__(self, problem, theta, rule, state, batch_size):
         self.problem, self.theta, self.rule, self.state = problem, theta, rule, state
         self._batch_size, self._n_epochs = batch_size, 0
-        self._order = np.arange(problem.n_rows, dtype=np.int64)
+        self._order = problem.data.order()
         self._gradient = np.empty_like(theta)
 
     def epoch(self, rate, time=0, rng=None):
@@ -168,22 +168,20 @@ class Trainer:
 
         `rate` gives the learning rate as a function of time, `time` being that of the start.
         """
-        n, total = len(self._order), 0.0
-        self.problem.penalties.majorize(self.theta)
-        if self._batch_size >= n:
-            total = self.problem.loss_and_gradient(self.theta, self._gradient)
-            self.rule.step(self.problem, self.theta, self._gradient, self.state, rate(time))
+        problem, theta, gradient = self.problem, self.theta, self._gradient
+        problem.penalties.majorize(theta)
+        if self._batch_size >= problem.n_rows:
+            loss = problem.loss_and_gradient(theta, gradient)
+            self.rule.step(problem, theta, gradient, self.state, rate(time))
             self._flush()
-            return total
-        if rng is not None:
-            rng.shuffle(self._order)
-        for start in range(0, n, self._batch_size):
-            rows = self._order[start : start + self._batch_size]
-            loss = self.problem.batch_loss_and_gradient(self.theta, rows, self._gradient, len(rows))
-            self.rule.step(
-                self.problem, self.theta, self._gradient, self.state, rate(time + start / n)
-            )
-            total += loss * len(rows)
+            return loss
+        n, done, total = problem.n_rows, 0, 0.0
+        for data, order in self._order.parts(rng):
+            for start in range(0, len(order), self._batch_size):
+                rows = order[start : start + self._batch_size]
+                loss = problem.batch_loss_and_gradient(theta, rows, gradient, len(rows), data)
+                self.rule.step(problem, theta, gradient, self.state, rate(time + done / n))
+                total, done = total + loss * len(rows), done + len(rows)
         self._flush()
         return total / n
 
@@ -201,19 +199,23 @@ class Trainer:
 
         The noise of the last batches keeps small weights alive that the whole gradient would not:
         proximal methods on batches do not identify the support by themselves (Xiao, 2010).
-        """
-        objective = self._objective(self.theta)
-        self.problem.penalties.majorize(self.theta)
-        step = self.rule.step_size(self.problem, self.state, rate)
-        moved = self.theta - step * self._gradient
-        self.problem.penalties.prox(moved, step)
-        moved = np.where(moved == 0, 0, self.theta)
-        if self._objective(moved) <= objective:
-            self.theta[...] = moved
 
-    def _objective(self, theta):
-        loss = self.problem.loss_and_gradient(theta, self._gradient)
-        return loss + self.problem.penalties.value(theta)
+        Returns the loss and its gradient at the end, which a certificate needs.
+        """
+        problem, theta, penalties = self.problem, self.theta, self.problem.penalties
+        before = problem.loss_and_gradient(theta, self._gradient), self._gradient
+        penalties.majorize(theta)
+        step = self.rule.step_size(problem, self.state, rate)
+        moved = theta - step * self._gradient
+        penalties.prox(moved, step)
+        moved = np.where(moved == 0, 0, theta)
+        if np.array_equal(moved, theta):
+            return before
+        after = problem.loss_and_gradient(moved, gradient := np.empty_like(theta)), gradient
+        if after[0] + penalties.value(moved) > before[0] + penalties.value(theta):
+            return before
+        theta[...] = moved
+        return after
 
     def snapshot(self):
         return self.theta.copy(), {k: np.copy(v) for k, v in self.state.items()}
@@ -260,7 +262,7 @@ def minimize(
                 if schedule.plateau(result.n_iter):
                     break
         if problem.penalties.sparse and history.best is None:
-            trainer.settle(schedule.initial)
+            result.evaluation = trainer.settle(schedule.initial)
     except KeyboardInterrupt:
         result.interrupted = True
     if history.best is not None:

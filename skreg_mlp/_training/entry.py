@@ -11,11 +11,12 @@ import numpy as np
 from scipy import sparse
 
 from skreg_mlp._objective.coding import CodedMatrix
-from skreg_mlp._objective.data import Data
 from skreg_mlp._objective.network import laid_out
+from skreg_mlp._objective.partitions import Partitions, data_of, rows_of
 from skreg_mlp._training.settings import Settings, build_problem
 
 if TYPE_CHECKING:
+    from skreg_mlp._objective.data import Data
     from skreg_mlp._objective.network import Network
     from skreg_mlp._objective.problem import Problem
     from skreg_mlp._objective.targets import Targets
@@ -99,7 +100,7 @@ class Entry:
     def data(self, targets: Targets, rows: Ints | None = None, name: str = "training") -> Data:
         """The rows given, with their weights in the loss."""
         weight = self.task.loss_weights(targets, self.rows.weight, self.X.dtype)
-        return checked(Data(self.X, targets.values, weight, rows), name)
+        return checked(data_of(self.X, targets.values, weight, rows), name)
 
     def problem(self, targets: Targets, rows: Ints | None = None) -> Problem:
         """The objective on the rows given."""
@@ -183,7 +184,7 @@ class Entry:
         weight = self.task.loss_weights(encoded, weight, self.X.dtype)
         X = self.read(X)
         X = X if X.dtype == self.X.dtype else X.astype(self.X.dtype)
-        return checked(Data(X, encoded.values, weight), "validation")
+        return checked(data_of(X, encoded.values, weight), "validation")
 
 
 def _minus_loss(problem: Problem, data: Data, raw_loss: Any, theta: Floats) -> float:
@@ -220,14 +221,9 @@ class _MinusJointLoss:
         return -np.inf if np.isnan(score) else float(score)
 
 
-def rows_of(values: Any, rows: Ints) -> Any:
-    """Some rows of an array or a data frame."""
-    return getattr(values, "iloc", values)[rows]
-
-
 def columns_of(X: Any, columns: Ints) -> Any:
     """Some columns of X, dense ones in C order: batches are read row by row."""
-    if isinstance(X, CodedMatrix):
+    if isinstance(X, (CodedMatrix, Partitions)):
         return X.columns(columns)
     return X[:, columns] if sparse.issparse(X) else np.take(X, columns, axis=1)
 

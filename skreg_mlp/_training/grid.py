@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import optimize, sparse
-from sklearn.utils import gen_batches
+from scipy import optimize
 
-from skreg_mlp._objective.coding import BLOCK_ROWS, CodedMatrix
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._solvers import lbfgs
 from skreg_mlp._solvers.result import History
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 LOWEST_SHARE = 1e-6  # of the top of a grid: it is not extended below
 N_BELOW = 6  # alphas of an extension, over a decade
 KEPT_TOL = 1e-9  # of the null model with unpenalized inputs
-BLOCK_ENTRIES = 2**22  # of X in a few copies, however many columns
 ROUNDING = 1e3  # units in the last place: a gradient that small, for its terms, is none
 
 
@@ -108,26 +105,6 @@ def _scores_of(problem: Problem, kept: Ints, start: Floats) -> Floats:
     return part.scores(theta)
 
 
-def _reach(problem: Problem, delta: Floats) -> Floats:
-    """For each column j the largest over outputs c of sum_i abs(x_ij - mean_j) abs(delta_ic)."""
-    X, weight = problem.data.X, problem.data.sample_weight
-    batches = list(gen_batches(X.shape[0], max(1, min(BLOCK_ROWS, BLOCK_ENTRIES // X.shape[1]))))
-
-    def rows_in(batch: slice) -> Any:
-        return X.block(batch).toarray() if isinstance(X, CodedMatrix) else X[batch]
-
-    center: Any = 0.0
-    if not sparse.issparse(X):  # a centered CSR matrix would be dense
-        share = np.full(X.shape[0], 1.0) if weight is None else weight.astype(np.float64)
-        share /= share.sum()
-        center = sum(share[batch] @ rows_in(batch) for batch in batches).astype(X.dtype)
-    total: Any = 0.0
-    for batch in batches:
-        block = rows_in(batch) - center if not sparse.issparse(X) else X[batch]
-        total = total + abs(block).T @ np.abs(delta[batch])
-    return np.max(np.asarray(total), axis=1)
-
-
 def grid_ends(settings: Settings, problem: Problem) -> tuple[float, float]:
     """Alphas between which a path runs: the `alpha_max` of the lasso's slope, and `alpha_max`."""
     if isinstance(settings.penalty, L2):  # which zeros nothing: it gets the grid of l1
@@ -143,7 +120,7 @@ def grid_ends(settings: Settings, problem: Problem) -> tuple[float, float]:
     kept, rounding = settings.kept_inputs, _rounding(problem)
     loss, delta = null_model(problem, kept if len(shapes) == 1 else kept[:0])
     if len(shapes) == 1:
-        gradient = np.asarray(problem.data.X.T @ delta.astype(problem.network.dtype))
+        gradient = problem.data.cross(delta.astype(problem.network.dtype))
         gradient[kept] = 0
         bottom = least_alpha(lambda alpha: _bound(settings, shapes, alpha), gradient)
     else:
@@ -201,7 +178,8 @@ def _network_bound(
     cost = np.prod(np.multiply(costs, settings.ratios))
     if cost == 0:
         return np.inf
-    reach = _reach(problem, delta)
+    # for each column j the largest over outputs c of sum_i abs(x_ij - mean_j) abs(delta_ic)
+    reach = problem.data.magnitudes(delta, problem.data.means()).max(axis=1)
     if settings.factor is not None:
         reach, factor = reach[settings.factor > 0], settings.factor[settings.factor > 0]
         reach = reach / factor

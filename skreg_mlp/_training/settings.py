@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skreg_mlp._objective.data import Data
 from skreg_mlp._objective.network import Network
-from skreg_mlp._objective.problem import Problem
+from skreg_mlp._objective.partitions import problem_on
 from skreg_mlp._solvers.stochastic import Adam, Sgd
 from skreg_mlp.penalties import L2, Penalty
 from skreg_mlp.penalties._convex import ByRows
@@ -17,6 +16,8 @@ from skreg_mlp.penalties._convex import ByRows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from skreg_mlp._objective.data import Data
+    from skreg_mlp._objective.problem import Problem
     from skreg_mlp._objective.targets import Targets
     from skreg_mlp._typing import Floats, Ints
 
@@ -56,6 +57,7 @@ class Settings:
     max_iter: int
     max_fun: int
     tol: float
+    certify: bool
     n_iter_no_change: float
     early_stopping: bool
     shuffle: bool
@@ -150,7 +152,7 @@ def build_problem(settings: Settings, data: Data, targets: Targets) -> Problem:
     batch_rows, fixed = settings.batch_rows(data.n_rows), None
     if not targets.loss.additive:  # which has no batches, and does not see the last intercept
         batch_rows, fixed = 1, np.arange(network.n_parameters) == network.n_parameters - 1
-    return Problem(
+    return problem_on(data)(
         network,
         targets.loss,
         data,

@@ -126,6 +126,8 @@ class Walk:
         solver.train(penalties)
         solver.write(self.theta)
         refutable = solver.certifies and solver.is_part
+        if certify and not (self.settings.certify or solver.certifies):
+            return solver.met()
         if not (certify or refutable):
             return (0.0,) * 3
         certificate = problem.certificate(self.theta)
@@ -282,6 +284,10 @@ class _Stochastic(_Steps):
     def _objective(self):
         """The objective, as the batches of the last epoch met its loss."""
         return self._loss + self.problem.penalties.value(self.theta)
+
+    def met(self):
+        """What stands for a certificate: the loss that the last epoch met, and no stationarity."""
+        return self._loss, self._objective(), np.nan
 
     def _polish(self):
         """Bring what is left of a sparse network nearer to its minimum.
