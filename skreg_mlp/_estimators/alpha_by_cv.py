@@ -35,7 +35,6 @@ from skreg_mlp._estimators.training import (
     warn_if_diverged,
     warn_if_empty,
 )
-from skreg_mlp._objective.partitions import Partitions
 from skreg_mlp._solvers.result import History, NonFiniteError
 from skreg_mlp._training.fit import minimize
 from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
@@ -257,7 +256,8 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         labels = labels_of(rows.y)  # y, or events, which are classes to a splitter
         cv = check_cv(self.cv, labels, classifier=is_classifier(self) or labels is not rows.y)
         try:
-            return list(cv.split(rows.X, labels, **params))
+            splits = cv.split(rows.X, labels, **params)
+            return [(np.sort(train), np.sort(test)) for train, test in splits]
         except ValueError as error:
             raise ValueError(f"cv={self.cv!r} cannot split X and y: {error}") from error
 
@@ -294,7 +294,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
                 own = context.subcontext(task_name="path")
                 args = rows, start.grid, split, label
                 tasks.append(delayed(run_subtask)(_one_fold, quiet, own, *args))
-        results = self._run(tasks, rows)
+        results = Parallel(n_jobs=rows.jobs(self.n_jobs))(tasks)
         paths, folds = results[: len(starts)], results[len(starts) :]
         folds = [folds[k : k + len(splits)] for k in range(0, len(folds), len(splits))]
         figures = [_stacked(of_start, len(path)) for of_start, path in zip(folds, paths)]
@@ -306,11 +306,6 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         if not interrupted:
             context.call_on_fit_task_end(**told, reconstruction_attributes={})
         return starts[best].walk, interrupted
-
-    def _run(self, tasks: list[Any], rows: ValidRows) -> list[Any]:
-        """Results of the tasks; those on partitions, each of which is spread out, in turn."""
-        n_jobs = 1 if isinstance(rows.X, Partitions) else self.n_jobs
-        return Parallel(n_jobs=n_jobs)(tasks)
 
     def _start(self, encoder: Any, rows: ValidRows, seed: int) -> _Start:
         """A network on all rows that has this encoder."""
@@ -336,7 +331,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
             for seed, split, fold in zip(seeds, splits, folds):
                 quiet = self._single(seed, start.single.encoder).set_params(verbose=0)
                 tasks.append(delayed(_one_fold)(quiet, rows, grid, split, None, fold.lowest))
-            path, *folds = self._run(tasks, rows)
+            path, *folds = Parallel(n_jobs=rows.jobs(self.n_jobs))(tasks)
             self.path_ = joined(path, self.path_)
             figures = np.concatenate([_stacked(folds, len(path))[:, ::-1], figures], axis=1)
             self._report_choice(figures)

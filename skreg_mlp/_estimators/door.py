@@ -21,11 +21,11 @@ from sklearn.utils.validation import validate_data
 
 from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.encoders import encoded, fitted_encoder
-from skreg_mlp._estimators.partitioned import in_memory, read_partitions, sample
+from skreg_mlp._estimators.partitioned import read_partitions
 from skreg_mlp._estimators.survival import SurvivalNetwork, read_survival
 from skreg_mlp._estimators.tasks import Classification, Regression, Survival
 from skreg_mlp._objective.activations import ACTIVATIONS, KINKED, STEEPEST
-from skreg_mlp._objective.cluster import is_collection
+from skreg_mlp._objective.cluster import in_memory, is_collection
 from skreg_mlp._objective.cox import Cox
 from skreg_mlp._objective.losses import regression_loss
 from skreg_mlp._objective.partitions import Partitions
@@ -91,7 +91,7 @@ def enter_rows(
     if reset and estimator.encoder is None:
         X = rows.X
         if isinstance(X, Partitions):
-            X = sample(X, size=validation.SCALE_ROWS)[0]
+            X = X.sample(validation.SCALE_ROWS)[0]
         validation.warn_if_unscaled(X)
     return rows
 
@@ -113,7 +113,9 @@ def read_rows(
     given = dict(y="no_validation") if survival else dict(y=y, multi_output=True, y_numeric=numeric)
     y, sample_weight = in_memory(y), in_memory(sample_weight)
     checks: dict[str, Any] = dict(reset=reset, dtype=dtype)
-    if is_collection(X):
+    if isinstance(X, Partitions):  # which have been read before
+        estimator.n_features_in_ = X.shape[1]
+    elif is_collection(X):
         with _remedies():
             X = read_partitions(estimator, X, **checks)
     elif estimator.encoder is None:

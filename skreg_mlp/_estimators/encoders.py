@@ -12,11 +12,10 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
 from skreg_mlp import _validation as validation
-from skreg_mlp._estimators.partitioned import sample
 from skreg_mlp._objective.cluster import each, results
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._objective.partitions import Partitions, rows_of
-from skreg_mlp.encoding._encoder import TableEncoder, coded, fit_on
+from skreg_mlp.encoding._encoder import SAMPLED_ROWS, TableEncoder, coded, fit_on
 from skreg_mlp.encoding._table import given_columns, take_columns
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: 
             given_columns(kept, X, reset=False)  # refuses others than those of the weights
         return kept
     if isinstance(X, Partitions):
-        X, seen = sample(X, rows)
+        X, seen = X.sample(SAMPLED_ROWS, rows)
         y, weight, rows = y[seen], None if weight is None else weight[seen], None
     weight = weight if weight is None or rows is None else weight[rows]
     if isinstance(encoder, TableEncoder):

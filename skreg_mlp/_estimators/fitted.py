@@ -17,8 +17,9 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp._estimators.encoders import encoded
-from skreg_mlp._estimators.partitioned import eager, in_memory, lazy, scores_of
+from skreg_mlp._estimators.partitioned import eager, scores_of
 from skreg_mlp._objective.activations import ACTIVATIONS
+from skreg_mlp._objective.cluster import in_memory, lazy
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
 from skreg_mlp._objective.network import (

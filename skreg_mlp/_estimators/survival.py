@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.fitted import FittedNetwork
-from skreg_mlp._estimators.partitioned import eager, in_memory, lazy
+from skreg_mlp._estimators.partitioned import eager
+from skreg_mlp._objective.cluster import in_memory, lazy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

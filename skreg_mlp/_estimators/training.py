@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from skreg_mlp._estimators.door import enter, entry_of
 from skreg_mlp._estimators.encoders import check_chunks
 from skreg_mlp._estimators.fitted import FittedNetwork
-from skreg_mlp._objective.data import largest_magnitude
+from skreg_mlp._objective.data import block_rows, largest_magnitude
 from skreg_mlp._objective.partitions import rows_of
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
 from skreg_mlp._training.entry import fitted_weights
@@ -134,8 +134,18 @@ def warn_if_diverged(estimator: Any, targets: Targets, *, stacklevel: int) -> No
         )
 
 
-def split_rows(estimator: Any, targets: Targets, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Indices of the training and of the held-out rows, by class where there are classes."""
+def split_rows(
+    estimator: Any, targets: Targets, rng: np.random.Generator, block_rows: int | None = None
+) -> tuple[Ints, Ints]:
+    """Indices of the training and of the held-out rows, by class where there are classes.
+
+    Where neighboring rows are read in blocks, whole blocks are held out, whatever the classes.
+    """
+    seed, n_rows = int(rng.integers(2**31 - 1)), len(targets.values)
+    if block_rows is not None:
+        share = estimator.validation_fraction
+        splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
+        return next(splitter.split(np.zeros(n_rows), groups=np.arange(n_rows) // block_rows))
     labels = None
     if targets.classes is not None and targets.values[0].size == 1:  # not multilabel
         labels = targets.values.astype(int).ravel()
@@ -148,16 +158,17 @@ def split_rows(estimator: Any, targets: Targets, rng: np.random.Generator) -> tu
                 "set early_stopping=False."
             )
     try:
-        return train_test_split(
-            np.arange(len(targets.values)),
+        parts = train_test_split(
+            np.arange(n_rows),
             test_size=estimator.validation_fraction,
             stratify=labels,
-            random_state=int(rng.integers(2**31 - 1)),
+            random_state=seed,
         )
+        return np.sort(parts[0]), np.sort(parts[1])
     except ValueError as error:
         raise ValueError(
             f"early_stopping=True with validation_fraction={estimator.validation_fraction} cannot "
-            f"split {len(targets.values)} rows: {error} Pass X_val and y_val, or change "
+            f"split {n_rows} rows: {error} Pass X_val and y_val, or change "
             "validation_fraction."
         ) from None
 
@@ -274,7 +285,7 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         rows, held_rows = None, None  # type: Ints | None, Ints | None
         targets = entry.targets()
         if entry.held_out is None and self.early_stopping:
-            rows, held_rows = split_rows(self, targets, rng)
+            rows, held_rows = split_rows(self, targets, rng, block_rows(entry.X))
             if entry.encoder is not None:  # which must not see the rows held out
                 entry = entry_of(self, entry.rows, train=rows)
             if targets.scale is not None:  # its units are those of the rows trained on

@@ -5,7 +5,7 @@ tasks run where Dask's present scheduler runs them, by default in threads of thi
 """
 
 import warnings
-from functools import partial
+from functools import partial, wraps
 from time import monotonic
 
 import numpy as np
@@ -35,6 +35,27 @@ def opened(X):
         X = X.rechunk({1: -1})
         return X.to_delayed().ravel().tolist(), X.shape[1]
     return X.to_delayed(), len(X.columns)
+
+
+def in_memory(values):
+    """y or sample weights, whose rows are here even where those of X are not."""
+    return np.asarray(values.compute()) if is_collection(values) else values
+
+
+def lazy(method):
+    """A method of X that is mapped over the partitions of a Dask collection, once computed."""
+
+    @wraps(method)
+    def mapped(self, X, *args, **kwargs):
+        if not is_collection(X):
+            return method(self, X, *args, **kwargs)
+        return lazily(partial(_called, method.__name__, args, kwargs), X, self)
+
+    return mapped
+
+
+def _called(name, args, kwargs, table, owner):
+    return getattr(owner, name)(table, *args, **kwargs)
 
 
 def lazily(function, X, *common):

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from skreg_mlp._objective.cluster import each, held, results, shared, summed
+from skreg_mlp._objective.cluster import each, held, opened, results, shared, summed
 from skreg_mlp._objective.coding import CodedMatrix
 from skreg_mlp._objective.data import SHUFFLED_BYTES, BlockOrder, Data
 from skreg_mlp._objective.network import Network
@@ -45,7 +45,9 @@ class Partitions:
         return self.shape[0]
 
     def __getitem__(self, rows):
-        """The rows of an index array that increases."""
+        """The rows of an index array, which must increase: partitions follow one another."""
+        if np.any(np.diff(rows) < 0):
+            raise IndexError("rows of partitions are taken in order")
         tasks, own = self._holding(rows)
         return self._like(each(rows_of, tasks, own), map(len, own))
 
@@ -78,10 +80,30 @@ class Partitions:
         """The rows of an index array, in memory, partition by partition."""
         return results(each(rows_of, *self._holding(rows)))
 
+    def sample(self, size, rows=None):
+        """Some of `rows` (None: of all) in memory, and their numbers; all if they are so few.
+
+        They are drawn at random, with a seed of their own, so that they depend on nothing else.
+        """
+        rows = np.arange(len(self)) if rows is None else np.sort(rows)
+        if len(rows) > size:
+            rows = np.sort(np.random.default_rng(0).choice(rows, size, replace=False))
+        return stacked(self.fetched(rows)), rows
+
     def _holding(self, rows):
         """The partitions that hold any of the rows, and which rows of theirs."""
         own = [(task, local) for task, (local, _) in zip(self.tasks, self.spread(rows))]
         return zip(*[pair for pair in own if len(pair[1])])
+
+
+def partitioned(X):
+    """A Dask collection as it is, without the partitions that are empty."""
+    tasks, n_columns = opened(X)
+    lengths = results(each(len, tasks))
+    parts = [(task, length) for task, length in zip(tasks, lengths) if length]
+    if not parts:
+        raise ValueError("Found array with 0 sample(s): X has no rows.")
+    return Partitions(*zip(*parts), n_columns, np.float64)
 
 
 def rows_of(table, rows):
@@ -173,6 +195,8 @@ def _on_part(function, X, own, values, *common):
     y, weight, rows = own
     if not len(y if rows is None else rows):
         return None
+    # what has come over a network may lie anywhere, and the compiled loops ask for aligned memory
+    common = [np.require(v, requirements="A") if isinstance(v, np.ndarray) else v for v in common]
     with np.errstate(all="ignore"):
         data = Data(X, y, weight, rows)
         return function(data, *common) if values is None else function(data, values, *common)
@@ -187,7 +211,11 @@ def _in_use(data):
 
 
 def stacked(parts):
-    """Arrays, CSR arrays or coded matrices, one below the other."""
+    """Arrays, CSR arrays, coded matrices or data frames, one below the other."""
+    if hasattr(parts[0], "iloc"):
+        from pandas import concat  # type: ignore[import-untyped]
+
+        return concat(parts, ignore_index=True)
     coded = [isinstance(part, CodedMatrix) for part in parts]
     if all(coded):
         return parts[0].below(parts[1:])

@@ -51,8 +51,14 @@ class Rows(NamedTuple):
 
     def part(self, rows: Ints) -> Rows:
         """Some of the rows, copied."""
+        if isinstance(self.X, Partitions):
+            rows = np.sort(rows)
         weight = None if self.weight is None else self.weight[rows]
         return Rows(rows_of(self.X, rows), self.y[rows], weight)
+
+    def jobs(self, n_jobs: int | None) -> int | None:
+        """How many fits to run at a time: those on partitions are spread out themselves."""
+        return 1 if isinstance(self.X, Partitions) else n_jobs
 
 
 @dataclass(frozen=True)

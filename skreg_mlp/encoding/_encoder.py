@@ -10,8 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skreg_mlp._objective.cluster import in_memory, is_collection, lazy
 from skreg_mlp._objective.coding import DTYPE, CodedMatrix, Coding
 from skreg_mlp._objective.losses import quantile_of_sorted
+from skreg_mlp._objective.partitions import partitioned
 from skreg_mlp._validation import check_parameters, check_weights
 from skreg_mlp.encoding._table import Table, given_columns, read_table
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Array, Floats, Ints
     from skreg_mlp.encoding._table import Levels
 
+SAMPLED_ROWS = 200_000  # at most, of a table that is not in memory
 IQR_OF_NORMAL = 1.349  # the distance of its quartiles in standard deviations
 
 
@@ -160,11 +163,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             A parameter is outside its range, X holds infinite values or dates, or no column varies.
         """
         check_parameters(self)
+        sample_weight = in_memory(sample_weight)
+        if is_collection(X):
+            X, rows = (parts := partitioned(X)).sample(SAMPLED_ROWS)
+            weight = check_weights(sample_weight, len(parts), np.float64)
+            sample_weight = weight if weight is None else weight[rows]
         X = given_columns(self, X, reset=True)
         table = read_table(X, self._names())
         weight = check_weights(sample_weight, len(table.X), np.float64)
         return self._fit(table, weight)
 
+    @lazy
     def transform(self, X: Any) -> Floats:
         """Encode the columns of X.
 

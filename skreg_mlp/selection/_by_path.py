@@ -7,8 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.feature_selection import SelectorMixin
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._estimators.alpha_by_cv import routes_to_folds
@@ -21,10 +20,10 @@ from skreg_mlp._estimators.cross_validation import (
 from skreg_mlp._estimators.door import check_has_zeros, enter
 from skreg_mlp._estimators.path import check_single, follow_all, warn_if_unfinished
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
+from skreg_mlp._training.progress import run_subtask, with_callbacks
 from skreg_mlp._validation import check_parameters
 from skreg_mlp.encoding._table import take_columns
-from skreg_mlp.selection._common import always_kept, tag_like
+from skreg_mlp.selection._common import Selector, always_kept, tag_like
 
 if TYPE_CHECKING:
     from typing import Any
@@ -64,7 +63,7 @@ def ranking(path: RegularizationPath[Any], kept: Any) -> Ints:
     return ranks
 
 
-class PathSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+class PathSelection(Selector):
     """Select the features that stay longest while the penalty of a network rises.
 
     One network is followed from dense to empty, as in `regularization_path`. The selection is that

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import get_tags
 
 from skreg_mlp._estimators.door import entry_of
 from skreg_mlp._estimators.path import follow, new_path
+from skreg_mlp._objective.cluster import lazy
 from skreg_mlp._objective.network import selected_inputs
+from skreg_mlp._training.progress import CallbackSupportMixin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +40,12 @@ def follow_features(
     for _ in follow(estimator, entry, walk, grid, certify=False):
         inputs = selected_inputs(walk.problem.network.coefs(walk.theta))
         yield entry, walk, entry.selected(inputs)
+
+
+class Selector(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+    """What the selectors share: the columns of a Dask collection are picked in each partition."""
+
+    transform = lazy(SelectorMixin.transform)
 
 
 def tag_like(tags: Any, estimator: Single) -> Any:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.feature_selection import SelectorMixin
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
@@ -18,13 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 from skreg_mlp._estimators.door import check_has_zeros, enter_rows
 from skreg_mlp._estimators.encoders import new_encoder
 from skreg_mlp._estimators.path import check_single
+from skreg_mlp._objective.cluster import is_collection
 from skreg_mlp._objective.network import outgoing_norms
 from skreg_mlp._training.entry import Rows as ValidRows
-from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
+from skreg_mlp._training.progress import run_subtask, with_callbacks
 from skreg_mlp._validation import check_finite, check_parameters, check_penalty_factor
 from skreg_mlp.encoding._encoder import TableEncoder, of_columns
 from skreg_mlp.encoding._table import Table, is_frame, read_table, take_columns
-from skreg_mlp.selection._common import always_kept, follow_features, tag_like
+from skreg_mlp.selection._common import Selector, always_kept, follow_features, tag_like
 from skreg_mlp.selection._gaussian import gaussian_knockoffs
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _which(one: Floats, other: Floats) -> Ints:
     return (one > other).astype(int) - (one < other)
 
 
-class KnockoffSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+class KnockoffSelection(Selector):
     """Select features such that the expected share of false ones among them is bounded.
 
     Each feature gets a knockoff: a column that is related to the others as the feature is, made
@@ -356,6 +356,11 @@ class KnockoffSelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin,
         _check_pairs(single)
         if sparse.issparse(X):
             raise TypeError("X is sparse, and its knockoffs would not be: pass a dense array.")
+        if is_collection(X):
+            raise ValueError(
+                "KnockoffSelection makes knockoffs of all rows together, in memory: pass "
+                "X.compute() for a Dask collection that fits there, or choose PathSelection."
+            )
         work, rows = copy.copy(self), enter_rows(single, X, y, sample_weight)
         question = _question(single, rows, self.knockoffs)
         take_columns(work, single)

@@ -7,8 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.feature_selection import SelectorMixin
+from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
@@ -17,10 +16,10 @@ from skreg_mlp._estimators.door import check_has_zeros, enter
 from skreg_mlp._estimators.path import check_single
 from skreg_mlp._estimators.survival import labels_of
 from skreg_mlp._training.entry import Rows as ValidRows
-from skreg_mlp._training.progress import CallbackSupportMixin, run_subtask, with_callbacks
+from skreg_mlp._training.progress import run_subtask, with_callbacks
 from skreg_mlp._validation import UNSCALED, check_parameters, check_values
 from skreg_mlp.encoding._table import take_columns
-from skreg_mlp.selection._common import always_kept, follow_features, tag_like
+from skreg_mlp.selection._common import Selector, always_kept, follow_features, tag_like
 
 if TYPE_CHECKING:
     from typing import Any
@@ -140,7 +139,7 @@ def _select(
     return Selected(selected, [w.message for w in caught if isinstance(w.message, Warning)])
 
 
-class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin, BaseEstimator):
+class StabilitySelection(Selector):
     """Select the features that a sparse network selects again and again on halves of the rows.
 
     The rows are split into two halves, by class for a classifier, `n_pairs` times over. Each half
@@ -366,7 +365,7 @@ class StabilitySelection(CallbackSupportMixin, MetaEstimatorMixin, SelectorMixin
             args = rows, half, self.max_features, self.alphas, self.eps, label
             subcontext = context.subcontext(task_name="half")
             tasks.append(delayed(run_subtask)(_select, seeded, subcontext, *args))
-        halves_done = Parallel(n_jobs=self.n_jobs)(tasks)
+        halves_done = Parallel(n_jobs=rows.jobs(self.n_jobs))(tasks)
         context.call_on_fit_task_end(**told, reconstruction_attributes={})
         return halves_done
 
