@@ -101,22 +101,26 @@ def test_partitions_of_float32():
     assert_allclose(mlp.coefs_[0], expected.coefs_[0], atol=1e-3)
 
 
+def entered(mlp, rows):
+    """The problem that a solver would get, and where it would start."""
+
+    class Seen(Exception):
+        pass
+
+    def minimize(settings, *problem_and_start, **kwargs):
+        raise Seen(*problem_and_start[:2])
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Seen) as seen:
+        patch.setattr("skreg_mlp._estimators.training.minimize", minimize)
+        clone(mlp).fit(rows, LABELS, sample_weight=WEIGHTS)
+    return seen.value.args
+
+
 @pytest.mark.parametrize("penalty", ["l2", "sparse_group_l1", "group_mcp"])
 def test_value_and_gradient_of_every_part_are_those_in_memory(penalty):
     """Of the whole network, and of that which reads some of the columns."""
     mlp = RegularizedMLPClassifier((3, 4), penalty=penalty, solver="lbfgs", random_state=0)
-    problems, theta = [], None
-    for rows in (X, chunked()):
-        with pytest.MonkeyPatch.context() as patch:
-            seen = []
-            patch.setattr(
-                "skreg_mlp._estimators.training.minimize", lambda *args, **kwargs: seen.append(args)
-            )
-            with pytest.raises(TypeError):  # there is no result
-                clone(mlp).fit(rows, LABELS, sample_weight=WEIGHTS)
-        problems.append(seen[0][1])
-        theta = seen[0][2] if theta is None else theta
-    here, there = problems
+    (here, theta), (there, _) = entered(mlp, X), entered(mlp, chunked())
     assert isinstance(there, PartitionedProblem)
     units = [np.array([0, 3]), np.array([2]), np.array([1, 2, 3]), np.array([0])]
     for one, other, at in (

@@ -116,7 +116,7 @@ class Data:
         X = np.empty((ends[-1], self.n_columns), dtype=self.X.dtype)
         for rows, start, end in zip(blocks, ends, ends[1:]):
             X[start:end] = self._X_rows[self._index(rows)]
-        index = self._index(np.concatenate([np.arange(len(self))[rows] for rows in blocks]))
+        index = self._index(np.concatenate([np.arange(rows.start, rows.stop) for rows in blocks]))
         weight = None if self.sample_weight is None else self.sample_weight[index]
         return self._part(X, self.y[index], weight)
 
