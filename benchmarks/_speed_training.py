@@ -169,6 +169,39 @@ def fit(options):
     return "A fit", header, rows
 
 
+def short(options):
+    """Few epochs on many rows, 100 hidden units: what a fit costs besides its steps. Seconds.
+
+    Two classes, or ten where there are 784 features; constant rate 1e-3, alpha of 1e-4 as in "A
+    fit". "certify=False" leaves out the pass that computes the certificate of ours.
+    """
+    names = ["l2", "l1", "l2, certify=False", SKLEARN]
+    pairs = [(SKLEARN, name) for name in names[:3]]
+
+    def row(n_rows, d, n_classes, epochs, dtype, threads):
+        X, y = data(n_rows, d, n_classes, dtype)
+        ours = partial(RegularizedMLPClassifier, learning_rate="constant")
+        models = {
+            "l2": ours,
+            "l1": partial(ours, penalty="l1"),
+            "l2, certify=False": partial(ours, certify=False),
+            SKLEARN: MLPClassifier,
+        }
+
+        def timed(make, seed):
+            return seconds(make(max_iter=epochs, random_state=seed, **ALL_EPOCHS).fit, X, y)
+
+        times = in_turn({n: partial(timed, make) for n, make in models.items()}, repetitions)
+        return [f"{n_rows} x {d}", dtype, threads, epochs, *medians(times, names, 1, 2),
+                *ratios(times, pairs)]  # fmt: skip
+
+    repetitions = min(options.repetitions, 3)
+    cases = [(10_000, 784, 10, 1), (10_000, 784, 10, 3), (1_000_000, 20, 2, 1)]
+    rows = [row(*case, *setting) for case in cases for setting in settings(options)]
+    header = ["rows x features", "dtype", "threads", "epochs", *names, *over(pairs)]
+    return "A short fit", header, rows
+
+
 def evaluations(make, X, y, seed):
     """Of a fit: (seconds since its start, objective) at scipy's calls, seconds per call, the model.
 

@@ -21,12 +21,13 @@ from pathlib import Path
 
 from _report import machine, markdown_table, processor, table
 from _speed import LASSONET, TORCH, installed, warm_up
-from _speed_training import fit, growth, lbfgs, path, step
+from _speed_training import fit, growth, lbfgs, path, short, step
 from _speed_use import imports, memory, predict
 
 SECTIONS = {
     "step": step,
     "fit": fit,
+    "short": short,
     "lbfgs": lbfgs,
     "path": path,
     "predict": predict,

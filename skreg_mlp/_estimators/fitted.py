@@ -325,7 +325,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
@@ -345,7 +345,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
@@ -372,7 +372,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
@@ -398,7 +398,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
@@ -420,7 +420,7 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), optional
 
@@ -454,7 +454,7 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
@@ -489,7 +489,7 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), optional
 

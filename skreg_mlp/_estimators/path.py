@@ -328,7 +328,7 @@ def regularization_path(
     estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
         Its parameters; it is not changed, and its ``alpha`` is not used, except that several, one
         per layer, keep their ratios. ``early_stopping`` and ``warm_start`` do not apply.
-    X : array-like or CSR matrix of shape (n_samples, n_features)
+    X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     alphas : int or array-like of shape (n_alphas,), default=100
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves. The CV
@@ -426,7 +426,7 @@ def alpha_max(
     estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
         Where its ``alpha`` is a list, one per layer, the ratios are kept and the result is the
         largest of them. "l2" zeros nothing: it gets the value of "l1".
-    X : array-like or CSR matrix of shape (n_samples, n_features)
+    X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     sample_weight : array-like of shape (n_samples,), optional
 

@@ -264,7 +264,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
@@ -288,7 +288,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
         times : float or array-like of shape (n_times,), optional
             Where the curves are wanted, at most the last time observed in training.
         strata : array-like of shape (n_samples,), optional
@@ -315,7 +315,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
         times : float or array-like of shape (n_times,), optional
             Where the curves are wanted, at most the last time observed in training.
         strata : array-like of shape (n_samples,), optional
@@ -381,7 +381,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
         y : structured array of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), optional
             A pair counts with the product of its weights.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
@@ -143,9 +143,10 @@ def split_rows(
     """
     seed, n_rows = int(rng.integers(2**31 - 1)), len(targets.values)
     if block_rows is not None:
-        share = estimator.validation_fraction
-        splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
-        return next(splitter.split(np.zeros(n_rows), groups=np.arange(n_rows) // block_rows))
+        starts, share = np.arange(0, n_rows, block_rows), estimator.validation_fraction
+        parts = train_test_split(starts, test_size=share, random_state=seed)
+        train, held = (np.sort(part)[:, None] + np.arange(block_rows) for part in parts)
+        return train[train < n_rows], held[held < n_rows]
     labels = None
     if targets.classes is not None and targets.values[0].size == 1:  # not multilabel
         labels = targets.values.astype(int).ravel()
@@ -225,9 +226,11 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
+        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
             Weights and predictions have its type, float32 or else float64. A memory-mapped array
-            is read batch by batch.
+            is read block by block, and the rows of a Dask array or data frame stay where they are:
+            "lbfgs" evaluates the objective there, "adam" and "sgd" load one partition after
+            another.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             For `RegularizedMLPCox` the structured array of `survival_target`.
         sample_weight : array-like of shape (n_samples,), optional

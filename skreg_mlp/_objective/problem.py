@@ -14,7 +14,7 @@ from skreg_mlp._objective.network import Network, Workspace, reaching
 from skreg_mlp._objective.penalized import Penalties
 
 WORTH_CUTTING = 0.7  # of its parameters: what part of a network must be left to train that alone
-STEEPNESS_ROWS = 2048  # that say how steep the loss is: it is for a warning, not for the fit
+STEEPNESS_ROWS = 1024  # that say how steep the loss is: it is for a warning, not for the fit
 
 
 class Problem:

@@ -209,6 +209,7 @@ class Trainer:
         moved = theta - step * self._gradient
         penalties.prox(moved, step)
         moved = np.where(moved == 0, 0, theta)
+        problem.compact(moved)  # as whoever asks for the certificate would
         if np.array_equal(moved, theta):
             return before
         after = problem.loss_and_gradient(moved, gradient := np.empty_like(theta)), gradient
