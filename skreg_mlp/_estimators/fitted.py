@@ -13,10 +13,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp._estimators.encoders import encoded
+from skreg_mlp._kernels import usable
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Rows, Weights
 
 PREDICTED_ROWS = 1024  # a block: few enough for its values to stay in the cache
+FEW_WEIGHTS = 0.1  # of a matrix: where no more are non-zero, a CSR array is no slower
+EDGE = 2  # weights: what a CSR product takes for each input and each output besides
 
 
 def prune(
@@ -68,8 +70,25 @@ def prune(
 def _readable(values: Any, dtype: Any) -> Any:
     """Weights, perhaps set by hand, as the loops read them."""
     if sparse.issparse(values):
-        return values.astype(dtype, copy=False)
+        return values.astype(dtype, copy=False).tocsr()
+    if isinstance(values, np.ndarray) and values.dtype == dtype and usable(values):
+        return values  # at once: for a single row, what follows counts
     return np.require(values, dtype, ["C", "A"])
+
+
+def _multiplied(W: Any, dtype: Any) -> Any:
+    """Weights as products with them are fastest: a CSR array where they are few, else dense."""
+    W = _readable(W, dtype)
+    if isinstance(W, np.ndarray):
+        return W
+    n_in, n_out = W.shape
+    few = W.nnz + EDGE * (n_in + n_out) <= FEW_WEIGHTS * n_in * n_out
+    return W if few else W.toarray()
+
+
+def _stored(W: Any) -> Any:
+    """Weights as `to_sparse` holds them."""
+    return sparse.csr_array(W) if (W != 0).sum() <= FEW_WEIGHTS * np.prod(W.shape) else dense(W)
 
 
 class FittedNetwork(BaseEstimator):
@@ -104,7 +123,8 @@ class FittedNetwork(BaseEstimator):
     # -- prediction -----------------------------------------------------------------------------
     def _raw_scores(self, X: Any) -> Floats:
         """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
-        check_is_fitted(self, "coefs_")
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self, "coefs_")
         dtype = prediction_dtype([*self.coefs_, *self.intercepts_])
         X, inputs = self._inputs_of(X), getattr(self, "_inputs", None)
         if isinstance(X, CodedMatrix) and inputs is not None:
@@ -112,14 +132,16 @@ class FittedNetwork(BaseEstimator):
         raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
         activation = ACTIVATIONS[self.activation]
         layers = [
-            (_readable(W, dtype), _readable(b, dtype))
+            (_multiplied(W, dtype), _readable(b, dtype))
             for W, b in zip(self.coefs_, self.intercepts_)
         ]
         n_rows = min(X.shape[0], PREDICTED_ROWS)
         gathered = None if inputs is None else np.empty((n_rows, len(inputs)), dtype=X.dtype)
         buffers = [np.empty((n_rows, len(b)), dtype=dtype) for _, b in layers]
-        for rows in gen_batches(X.shape[0], PREDICTED_ROWS):
-            block, n_rows = X[rows], rows.stop - rows.start
+        for start in range(0, X.shape[0], PREDICTED_ROWS):
+            rows = slice(start, start + PREDICTED_ROWS)
+            block = X[rows]
+            n_rows = block.shape[0]
             if gathered is not None:
                 block = gather_columns(block, inputs, gathered[:n_rows])
             if not isinstance(block, CodedBlock):
@@ -233,19 +255,25 @@ class FittedNetwork(BaseEstimator):
             pruned.encoder_ = keeping(self._encoder, kept)  # which reads no other columns
             kept = np.arange(len(kept))
         pruned._inputs = kept
-        return pruned.to_sparse() if sparse.issparse(self.coefs_[0]) else pruned
+        return pruned.to_sparse() if any(map(sparse.issparse, self.coefs_)) else pruned
 
     def to_sparse(self) -> Self:
-        """Copy of this estimator that holds its weights in CSR arrays and predicts from them.
+        """Copy of this estimator that holds matrices of few weights in CSR arrays.
 
-        It takes less memory once about half of the weights are zero, but predicts faster only once
-        some 95 % are. Where whole units and inputs are zero, `prune` gains more.
+        Where at least nine tenths of the weights of a matrix are zero, a CSR array takes less
+        memory and predicts no slower than the dense matrix, be it one row or many. All other
+        matrices stay dense. Where whole units and inputs are zero, `prune` gains more.
 
         Returns
         -------
         object
             New fitted estimator; this one is left as it is. The optimizer's state, which only
             further training would read, is left behind; training makes the weights dense.
+
+        Notes
+        -----
+        Any sparse array in ``coefs_`` predicts, also one that was put there by hand. Where its
+        weights are not few, each prediction makes a dense copy of it first.
 
         Raises
         ------
@@ -262,7 +290,7 @@ class FittedNetwork(BaseEstimator):
         (2, 20)
         """
         check_is_fitted(self, "coefs_")
-        return self._holding([sparse.csr_array(W) for W in self.coefs_], self.intercepts_)
+        return self._holding([_stored(W) for W in self.coefs_], self.intercepts_)
 
     def to_dense(self) -> Self:
         """Copy of this estimator that holds its weights in dense arrays: undoes `to_sparse`.
