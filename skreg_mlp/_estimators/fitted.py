@@ -16,7 +16,6 @@ from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp._estimators.encoders import encoded
-from skreg_mlp._kernels import usable
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
@@ -27,10 +26,12 @@ from skreg_mlp._objective.network import (
     gather_columns,
     outgoing_norms,
     reaching,
+    readable,
     selected_inputs,
 )
 from skreg_mlp._objective.targets import Scale
 from skreg_mlp._training.entry import of_features
+from skreg_mlp._training.threads import blas_threads
 from skreg_mlp._validation import check_finite, prediction_dtype
 from skreg_mlp.encoding import TableEncoder
 from skreg_mlp.encoding._encoder import keeping
@@ -45,8 +46,10 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Rows, Weights
 
 PREDICTED_ROWS = 1024  # a block: few enough for its values to stay in the cache
-FEW_WEIGHTS = 0.1  # of a matrix: where no more are non-zero, a CSR array is no slower
-EDGE = 2  # weights: what a CSR product takes for each input and each output besides
+FEW_WEIGHTS = 0.08  # of a matrix: where no more are non-zero, `to_sparse` makes it a CSR array
+# What a product with a CSR array costs, in multiplications of a dense product on two threads: for
+# each weight, and for each input and each output of a row besides.
+WEIGHT_COST, EDGE_COST = 10, 20
 
 
 def prune(
@@ -69,11 +72,11 @@ def prune(
 
 def _readable(values: Any, dtype: Any) -> Any:
     """Weights, perhaps set by hand, as the loops read them."""
-    if sparse.issparse(values):
-        return values.astype(dtype, copy=False).tocsr()
-    if isinstance(values, np.ndarray) and values.dtype == dtype and usable(values):
-        return values  # at once: for a single row, what follows counts
-    return np.require(values, dtype, ["C", "A"])
+    if not sparse.issparse(values):
+        return readable(values, dtype)
+    if values.format == "csr" and values.dtype == dtype:
+        return values  # at once: a single row takes little longer
+    return values.astype(dtype, copy=False).tocsr()
 
 
 def _multiplied(W: Any, dtype: Any) -> Any:
@@ -82,8 +85,8 @@ def _multiplied(W: Any, dtype: Any) -> Any:
     if isinstance(W, np.ndarray):
         return W
     n_in, n_out = W.shape
-    few = W.nnz + EDGE * (n_in + n_out) <= FEW_WEIGHTS * n_in * n_out
-    return W if few else W.toarray()
+    cost = WEIGHT_COST * len(W.data) + EDGE_COST * (n_in + n_out)
+    return W if cost <= n_in * n_out else W.toarray()
 
 
 def _stored(W: Any) -> Any:
@@ -129,12 +132,21 @@ class FittedNetwork(BaseEstimator):
         X, inputs = self._inputs_of(X), getattr(self, "_inputs", None)
         if isinstance(X, CodedMatrix) and inputs is not None:
             X, inputs = X.columns(inputs), None
-        raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
-        activation = ACTIVATIONS[self.activation]
         layers = [
             (_multiplied(W, dtype), _readable(b, dtype))
             for W, b in zip(self.coefs_, self.intercepts_)
         ]
+        if X.shape[0] == 1:  # which is not worth setting a number of threads
+            return self._scores_of_blocks(X, inputs, layers, dtype)
+        with blas_threads(min(X.shape[0], PREDICTED_ROWS), [W.shape for W, _ in layers]):
+            return self._scores_of_blocks(X, inputs, layers, dtype)
+
+    def _scores_of_blocks(
+        self, X: Any, inputs: Ints | None, layers: list[Any], dtype: Any
+    ) -> Floats:
+        """The same, of checked rows of which the network reads the columns `inputs`."""
+        raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
+        activation = ACTIVATIONS[self.activation]
         n_rows = min(X.shape[0], PREDICTED_ROWS)
         gathered = None if inputs is None else np.empty((n_rows, len(inputs)), dtype=X.dtype)
         buffers = [np.empty((n_rows, len(b)), dtype=dtype) for _, b in layers]
@@ -260,9 +272,9 @@ class FittedNetwork(BaseEstimator):
     def to_sparse(self) -> Self:
         """Copy of this estimator that holds matrices of few weights in CSR arrays.
 
-        Where at least nine tenths of the weights of a matrix are zero, a CSR array takes less
-        memory and predicts no slower than the dense matrix, be it one row or many. All other
-        matrices stay dense. Where whole units and inputs are zero, `prune` gains more.
+        Where at least 92 % of the weights of a matrix are zero, a CSR array takes less memory and
+        predicts no slower than the dense matrix, be it one row or many. All other matrices stay
+        dense. Where whole units and inputs are zero, `prune` gains more.
 
         Returns
         -------

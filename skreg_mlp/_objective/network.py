@@ -206,6 +206,13 @@ def gather_columns(X, columns, out):
     return out
 
 
+def readable(values, dtype):
+    """An array of this type as compiled loops read it, at once where it is one already."""
+    if isinstance(values, np.ndarray) and values.dtype == dtype and usable(values):
+        return values
+    return np.require(values, dtype, "CA")
+
+
 @fused
 def sparse_product(X, starts, columns, weights, out):
     """Write the product of X and weights in CSR arrays into `out`."""
@@ -223,8 +230,8 @@ def _product(A, B, out):
     elif isinstance(B, np.ndarray):
         np.dot(A, B, out=out)
     else:
-        places = (np.require(a, np.int32, "CA") for a in (B.indptr, B.indices))
-        sparse_product(np.require(A, None, "CA"), *places, np.require(B.data, None, "CA"), out)
+        starts, columns = readable(B.indptr, np.int32), readable(B.indices, np.int32)
+        sparse_product(readable(A, B.dtype), starts, columns, readable(B.data, B.dtype), out)
     return out
 
 
