@@ -282,24 +282,24 @@ class FittedNetwork(BaseEstimator):
             New fitted estimator; this one is left as it is. The optimizer's state, which only
             further training would read, is left behind; training makes the weights dense.
 
-        Notes
-        -----
-        Any sparse array in ``coefs_`` predicts, also one that was put there by hand. Where its
-        weights are not few, each prediction makes a dense copy of it first.
-
         Raises
         ------
         NotFittedError
             The estimator is not fitted.
 
+        Notes
+        -----
+        Any sparse array in ``coefs_`` predicts, also one that was put there by hand. Where its
+        weights are not few, each prediction makes a dense copy of it first.
+
         Examples
         --------
         >>> from sklearn.datasets import make_regression
         >>> from skreg_mlp import RegularizedMLPRegressor
-        >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
+        >>> X, y = make_regression(n_features=50, n_informative=2, random_state=0)
         >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=0.2).fit(X, y).to_sparse()
         >>> mlp.coefs_[0].nnz, mlp.to_dense().coefs_[0].size
-        (2, 20)
+        (1, 50)
         """
         check_is_fitted(self, "coefs_")
         return self._holding([_stored(W) for W in self.coefs_], self.intercepts_)
