@@ -24,12 +24,14 @@ from _speed import (
 )
 from scipy import sparse
 from sklearn.neural_network import MLPClassifier
+from sklearn.utils.validation import validate_data
 from threadpoolctl import threadpool_limits
 
-from skreg_mlp import RegularizedMLPClassifier
+from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 PAIR = (SKLEARN, OURS)
 MODELS = {OURS: RegularizedMLPClassifier, SKLEARN: MLPClassifier}
+CALLS = 50  # of `predict` on a single row: the time of one is that of all, divided
 
 
 def forms(d, n_units, dtype, dead):
@@ -78,6 +80,84 @@ def predict(options):
     rows = [row(*case, *setting) for case in cases for setting in settings(options)]
     header = ["inputs x units", "dead", "dtype", "threads", *names, *over(pairs)]
     return "Prediction", header, rows
+
+
+def scattered(d, hidden, dtype, share):
+    """X, and one network as `to_sparse` stores it and dense, a share of its weights being zero.
+
+    The last matrix keeps its weights.
+    """
+    rng = np.random.default_rng(0)
+    X, y = data(10_000, d, 2, dtype)
+    dense = RegularizedMLPClassifier(hidden, max_iter=1).fit(X[:BATCH], y[:BATCH])
+    for W in dense.coefs_[:-1]:
+        W *= rng.random(W.shape) >= share
+    return X, dense.to_sparse(), dense
+
+
+def per_call(function, *args):
+    return seconds(lambda: [function(*args) for _ in range(CALLS)]) / CALLS
+
+
+def weights(options):
+    """`predict` from what `to_sparse` stores over `predict` from dense weights.
+
+    A share of the weights of all matrices but the last is zero, at random. "CSR" says how many of
+    the matrices `to_sparse` stores in CSR arrays. Times of dense weights in milliseconds.
+    """
+
+    def row(d, hidden, share, dtype, threads):
+        X, stored, dense = scattered(d, hidden, dtype, share)
+        np.testing.assert_allclose(stored.predict_proba(X), dense.predict_proba(X), atol=1e-5)
+        cells = []
+        for rows, clock in ((X[:1], per_call), (X, seconds)):
+            candidates = {
+                name: lambda _, e=e, rows=rows, clock=clock: clock(e.predict, rows)
+                for name, e in (("stored", stored), ("dense", dense))
+            }
+            times = in_turn(candidates, 2 * options.repetitions + 1)
+            cells += [*medians(times, ["dense"], 1e3, 2), *ratios(times, [("stored", "dense")])]
+        n_csr = sum(map(sparse.issparse, stored.coefs_))
+        name = f"{d} x {'x'.join(map(str, hidden))}"
+        return [name, f"{share:.1%}", n_csr, dtype, threads, *cells]
+
+    shapes = [(500, (200,)), (100, (100,)), (1000, (300, 100))]
+    shares = [0, 0.5, 0.8, 0.9, 0.95, 0.999]
+    cases = [(*shape, share) for shape in shapes for share in shares]
+    rows = [row(*case, *setting) for case in cases for setting in settings(options)]
+    columns = [f"{n}: {what}" for n in ("1 row", "10,000 rows") for what in ("dense", "ratio")]
+    return "Zeros", ["inputs x units", "zeros", "CSR", "dtype", "threads", *columns], rows
+
+
+def single_rows(options):
+    """`predict` on one row, in microseconds above scikit-learn's own validation of that row.
+
+    50 inputs and 100 units; half of inputs and units are dead. Forms are those of "Prediction";
+    "CSR by hand" has CSR arrays of all weights in ``coefs_``.
+    """
+    names = ["validation", "dense", "pruned", "csr", "CSR by hand"]
+
+    def validated(estimator, row):
+        kinds = dict(dtype=(np.float64, np.float32), accept_sparse="csr", ensure_all_finite=False)
+        validate_data(estimator, row, reset=False, **kinds)
+
+    def row(model, dtype, threads):
+        X, y = data(BATCH, 50, 2, dtype)
+        dense = model((100,), max_iter=1).fit(X, y)
+        dense.coefs_[0][::2] = dense.coefs_[0][:, ::2] = dense.coefs_[1][::2] = 0
+        by_hand = dense.to_dense()
+        by_hand.coefs_ = [sparse.csr_array(W) for W in dense.coefs_]
+        estimators = dict(zip(names[1:], (dense, dense.prune(), dense.to_sparse(), by_hand)))
+        candidates = {n: lambda _, e=e: per_call(e.predict, X[:1]) for n, e in estimators.items()}
+        candidates["validation"] = lambda _: per_call(validated, dense, X[:1])
+        times = in_turn(candidates, 4 * options.repetitions + 1)
+        above = {n: np.subtract(times[n], times["validation"]) for n in estimators}
+        above["validation"] = times["validation"]
+        return [model.__name__, dtype, threads, *medians(above, names, 1e6)]
+
+    models = (RegularizedMLPClassifier, RegularizedMLPRegressor)
+    rows = [row(model, *setting) for model in models for setting in settings(options)]
+    return "Single rows", ["estimator", "dtype", "threads", *names], rows
 
 
 def imports(options):

@@ -22,7 +22,7 @@ from pathlib import Path
 from _report import machine, markdown_table, processor, table
 from _speed import LASSONET, TORCH, installed, warm_up
 from _speed_training import fit, growth, lbfgs, path, short, step
-from _speed_use import imports, memory, predict
+from _speed_use import imports, memory, predict, single_rows, weights
 
 SECTIONS = {
     "step": step,
@@ -31,6 +31,8 @@ SECTIONS = {
     "lbfgs": lbfgs,
     "path": path,
     "predict": predict,
+    "weights": weights,
+    "row": single_rows,
     "import": imports,
     "memory": memory,
     "growth": growth,

@@ -13,7 +13,7 @@ Ints: TypeAlias = NDArray[np.integer]
 Mask: TypeAlias = NDArray[np.bool_]
 
 Rows: TypeAlias = ArrayLike | sparray | spmatrix  # X; data frames are array-like
-Weights: TypeAlias = Floats | csr_array  # of one layer: CSR after `to_sparse`
+Weights: TypeAlias = Floats | csr_array  # of one layer: or CSR: see `to_sparse`
 Numbers: TypeAlias = Sequence[float] | Floats | Ints
 
 Scorer: TypeAlias = Callable[[Any, Any, Any], float]  # of estimator, X and y

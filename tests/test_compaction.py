@@ -26,6 +26,8 @@ HIDDEN = [(), (7,), (7, 6), (6, 7, 5)]
 KINDS = ["regression", "two outputs", "poisson", "binary", "multiclass", "multilabel"]
 FORMS = {
     "dense": lambda est: est,
+    "CSR by hand": lambda est: in_csr(est),
+    "CSR by hand, pruned": lambda est: in_csr(est).prune(),
     "sparse": lambda est: est.to_sparse(),
     "pruned": lambda est: est.prune(),
     "pruned, sparse": lambda est: est.prune().to_sparse(),
@@ -64,6 +66,13 @@ def thinned(est, seed=0, *, rows=0.4, columns=0.3, entries=0.3, intercepts=1.0):
         W *= rng.random(W.shape[1]) >= columns
     for b in est.intercepts_:
         b[...] = intercepts * rng.normal(size=b.shape)
+    return est
+
+
+def in_csr(est):
+    """`est` with CSR arrays, however many of the weights are zero."""
+    est = copy.deepcopy(est)
+    est.coefs_ = [sparse.csr_array(W) for W in est.coefs_]
     return est
 
 
@@ -175,7 +184,7 @@ def test_pruning_twice_is_pruning_once():
                 assert_array_equal(a, b)
         assert_array_equal(once.selected_features_, once.prune().selected_features_)
         for W, V in zip(once.to_sparse().coefs_, once.to_sparse().prune().coefs_):
-            assert sparse.issparse(V) and (W != V).nnz == 0
+            assert type(W) is type(V) and not (W != V).sum()
 
 
 def test_pruning_what_was_edited_since():
@@ -233,8 +242,7 @@ def test_fitted_state_is_arrays_lists_and_scalars(form):
         value = vars(est)[name]
         assert isinstance(value, allowed), name
         if name == "coefs_":
-            kind = sparse.csr_array if "sparse" in form else np.ndarray
-            assert all(type(W) is kind for W in value)
+            assert all(type(W) in (np.ndarray, sparse.csr_array) for W in value)
         elif isinstance(value, list):
             assert all(isinstance(item, allowed) for item in value), name
 
@@ -389,12 +397,85 @@ def test_copies_and_round_trips(form):
     assert not hasattr(fresh, "coefs_") and fresh.get_params() == est.get_params()
 
 
-@pytest.mark.parametrize("form", ["sparse", "pruned, sparse"])
+@pytest.mark.parametrize("form", ["sparse", "pruned, sparse", "CSR by hand"])
 def test_memory_mapped_weights(form, tmp_path):
     est, X, _ = fitted()
     est = FORMS[form](thinned(est))
     joblib.dump(est, tmp_path / "est.joblib")
     assert_same_outputs(joblib.load(tmp_path / "est.joblib", mmap_mode="r"), est, X, rtol=0)
+
+
+def with_few_weights(dtype, share=0.05):
+    """A network of which so many weights are left, large enough to predict from CSR arrays."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 100)).astype(dtype)
+    est = regressor((90, 80), solver="adam", max_iter=2, n_iter_no_change=np.inf)
+    est.fit(X, rng.normal(size=60))
+    for W in est.coefs_:
+        W *= rng.random(W.shape) < share
+    return est, X
+
+
+def test_to_sparse_leaves_matrices_of_many_weights_dense():
+    est, X = with_few_weights(np.float64)
+    est.coefs_[1][:] = 1
+    small = est.to_sparse()
+    kinds = [sparse.csr_array, np.ndarray, sparse.csr_array]
+    assert [type(W) for W in small.coefs_] == kinds
+    assert {type(W) for W in small.to_dense().coefs_} == {np.ndarray}
+    assert [type(W) for W in in_csr(est).to_sparse().coefs_] == kinds
+    assert small.n_nonzero_ == est.n_nonzero_ and small.sparsity_ == est.sparsity_
+    assert_same_outputs(small, est, X)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 4, 15, 16, 33, 1500])
+@pytest.mark.parametrize("share", [0, 0.001, 0.05, 0.3, 1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_csr_weights_predict_as_dense_ones_do(dtype, share, n_rows):
+    est, X = with_few_weights(dtype, share)
+    X = np.resize(X, (n_rows, X.shape[1]))
+    rtol = 1e-5 if dtype == np.float32 else 1e-12
+    for other in (in_csr(est), est.to_sparse()):
+        assert_same_outputs(other, est, X, rtol)
+        assert_same_outputs(other, est, np.asfortranarray(X), rtol)
+
+
+KINDS_OF_ARRAYS = {
+    "csr_matrix": sparse.csr_matrix,
+    "csc_array": sparse.csc_array,
+    "coo_array": sparse.coo_array,
+    "float16": lambda W: sparse.csr_array(W.astype(np.float16).astype(np.float64)),
+    "long indices": lambda W: longer(sparse.csr_array(W)),
+    "each weight in two parts": lambda W: sparse.csr_array(
+        (np.repeat(W[W != 0] / 2, 2), np.repeat(np.nonzero(W), 2, axis=1)), W.shape
+    ),
+}
+
+
+def longer(W):
+    """`W` with indices of 64 bits."""
+    W.indices, W.indptr = W.indices.astype(np.int64), W.indptr.astype(np.int64)
+    return W
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_ARRAYS)
+def test_any_sparse_array_predicts(kind):
+    est, X = with_few_weights(np.float64)
+    other = copy.deepcopy(est)
+    other.coefs_ = [KINDS_OF_ARRAYS[kind](W) for W in est.coefs_]
+    atol = 1e-2 if kind == "float16" else 1e-12
+    assert_allclose(other.predict(X), est.predict(X), rtol=0, atol=atol)
+
+
+def test_prediction_reads_csr_weights_that_were_edited():
+    est, X = with_few_weights(np.float64)
+    small = est.to_sparse()
+    before = small.predict(X)
+    for W in small.coefs_:
+        W.data *= 2
+    assert not np.allclose(small.predict(X), before)
+    est.coefs_ = [2 * W for W in est.coefs_]
+    assert_allclose(small.predict(X), est.predict(X), rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -407,7 +488,7 @@ def test_pickles_shrink(dtype):
     full = n_bytes(est.to_dense())
     scattered = copy.deepcopy(est)
     for W in scattered.coefs_:
-        W *= rng.random(W.shape) < 0.1
+        W *= rng.random(W.shape) < 0.05
     assert n_bytes(scattered.to_sparse()) < 0.3 * full
     groups = copy.deepcopy(est)
     for W in groups.coefs_:

@@ -11,6 +11,7 @@ import pytest
 from _layouts import read_only, unaligned
 from _problems import LOSSES, PENALTIES, classifier, make_problem, regressor
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.special import expit
 
 import skreg_mlp
@@ -63,6 +64,7 @@ def test_every_marked_formula_has_a_twin_that_is_tested():
         "outer_chain",
         "take_rows",
         "take_columns",
+        "sparse_product",
         "encode",
         "decode",
         "coded_product",
@@ -391,6 +393,41 @@ def test_take_columns(dtype):
             compiled.take_columns(X, np.array([0, column, 0]), out)
 
 
+def weights_in_csr(shape, dtype, share=0.3):
+    """Weights of which a share is non-zero, as the arguments of `sparse_product`."""
+    rng = np.random.default_rng(0)
+    W = (rng.normal(size=shape) * (rng.random(shape) < share)).astype(dtype)
+    csr = sparse.csr_array(W)
+    return dict(starts=csr.indptr, columns=csr.indices, weights=csr.data)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 8, 16, 47])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (5, 0), (0, 5), (40, 33)])
+@pytest.mark.parametrize("share", [0, 0.3, 1])
+def test_sparse_product(share, shape, n, dtype):
+    X = np.random.default_rng(1).normal(size=(n, shape[0])).astype(dtype)
+    csr, results = weights_in_csr(shape, dtype, share), []
+    for f in both("sparse_product"):
+        out = np.full((n, shape[1]), 7, dtype)
+        f(X, **csr, out=out)
+        results.append(out)
+    assert_allclose(*results, rtol=0, atol=40 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("n", [1, 40])
+@pytest.mark.parametrize(
+    "name, place, value",
+    [("starts", 0, -1), ("starts", 2, 10**6), ("starts", 2, -1), ("starts", -1, 10**6),
+     ("columns", 0, -1), ("columns", 3, 5), ("columns", -1, 2**31 - 1)],
+)  # fmt: skip
+def test_places_of_weights_that_are_not_there(name, place, value, n):
+    csr = weights_in_csr((7, 5), np.float64)
+    csr[name][place] = value
+    with pytest.raises(IndexError, match="a row or a column that does not exist"):
+        compiled.sparse_product(np.ones((n, 7)), **csr, out=np.ones((n, 5)))
+
+
 @pytest.mark.parametrize("row", [-1, 6])
 def test_rows_that_are_not_there(row):
     with pytest.raises(IndexError, match=f"row {row} is not among the 6 rows"):
@@ -422,6 +459,11 @@ def calls(dtype):
         "softmax_log_loss": (dict(loss, y=codes), "delta", ""),
         "take_rows": (dict(X=A, rows=codes, out=A), "out", ""),
         "take_columns": (dict(X=A, columns=codes[:2], out=A[:, :2].copy()), "out", ""),
+        "sparse_product": (
+            dict(X=A, **weights_in_csr((4, 2), dtype), out=A[:, :2].copy()),
+            "out",
+            "",
+        ),
     }
     found |= {name: (dict(z=A, bias=v, slope=A), "z slope", "bias slope") for name in ACTIVATIONS}
     found |= {name: (loss, "delta", "") for name in ELEMENTWISE_LOSSES}
@@ -458,6 +500,7 @@ FLAWS = {
     "read-only": read_only,
     "None": lambda a: None,
 }
+FREE_WIDTHS = [("take_columns", "X"), ("sparse_product", "out")]
 HARMLESS = {  # to some arguments
     "transposed": lambda a, written, optional: a.ndim == 1,
     "fortran": lambda a, written, optional: a.ndim == 1,
@@ -476,8 +519,10 @@ def test_what_does_not_fit_is_refused(name, dtype):
             continue
         if flaw == "number" and key in ("weight", "l1", "l2"):  # which may be one
             continue
-        if name == "take_columns" and key == "X" and flaw in ("more", "fewer"):
-            continue  # whatever the width
+        if (name, key) in FREE_WIDTHS and flaw in ("more", "fewer"):
+            continue
+        if flaw == "int32" and a.dtype == np.int32:
+            continue
         arguments = {k: FLAWS[flaw](v) if k == key else v.copy() for k, v in valid.items()}
         with pytest.raises((TypeError, ValueError, BufferError)):
             f(**arguments)
@@ -493,7 +538,7 @@ def test_a_refusal_says_what_was_expected_and_what_came():
          lambda: compiled.relu(z, np.ones(4, np.float32), None)),
         (ValueError, r"expected float64 of shape \(3, 4\); got float64 of shape \(4, 3\)",
          lambda: compiled.relu(z, None, z.T.copy())),
-        (TypeError, "float32, float64 or int64 in native byte order; got complex128",
+        (TypeError, "float32, float64, int32 or int64 in native byte order; got complex128",
          lambda: compiled.relu(z.astype(complex), None, None)),
         (ValueError, "expected float64 at a multiple of 8 bytes; got an unaligned array",
          lambda: compiled.relu(unaligned(z), None, None)),

@@ -102,14 +102,15 @@ def _one_fold(
     score_theta = entry.score(walk.problem, walk.targets, test)
     assert score_theta is not None
     before, lowest = perf_counter(), walk.theta
-    for alpha in follow(estimator, entry, walk, grid, certify=False):
-        trained = perf_counter()
-        score = score_theta(walk.theta)
-        scored = perf_counter()
-        figures.append((score, trained - before, scored - trained))
-        before = scored
-        if alpha == grid.alphas.min():
-            lowest = walk.theta.copy()
+    with walk.threads():
+        for alpha in follow(estimator, entry, walk, grid, certify=False):
+            trained = perf_counter()
+            score = score_theta(walk.theta)
+            scored = perf_counter()
+            figures.append((score, trained - before, scored - trained))
+            before = scored
+            if alpha == grid.alphas.min():
+                lowest = walk.theta.copy()
     if label is not None:
         best = max(score for score, *_ in figures)
         print(f"{label}   {len(figures)} alphas   best score {best:#.6g}", flush=True)
@@ -377,14 +378,15 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         walk.theta = theta = entry.pack(problem.network, coefs, intercepts)
         penalties = walk.penalties()
         try:
-            if self.relaxed:
-                problem.fixed = _zeros(problem, theta)
-            result, history = _small_steps(walk, penalties)
-            if self.relaxed and not result.interrupted:
-                problem.fixed = _zeros(problem, theta)
-                parts = zip(penalties, problem.network.coefs(theta))
-                result, history = _small_steps(walk, [_ridge_part(p, W) for p, W in parts])
-            attributes = fitted_attributes(entry, problem, walk.targets, result, history)
+            with walk.threads():
+                if self.relaxed:
+                    problem.fixed = _zeros(problem, theta)
+                result, history = _small_steps(walk, penalties)
+                if self.relaxed and not result.interrupted:
+                    problem.fixed = _zeros(problem, theta)
+                    parts = zip(penalties, problem.network.coefs(theta))
+                    result, history = _small_steps(walk, [_ridge_part(p, W) for p, W in parts])
+                attributes = fitted_attributes(entry, problem, walk.targets, result, history)
         except NonFiniteError as error:
             raise explained(error, self, entry) from None
         self.__dict__.update(attributes)

@@ -13,7 +13,6 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg_mlp._estimators.encoders import encoded
@@ -29,11 +28,13 @@ from skreg_mlp._objective.network import (
     gather_columns,
     outgoing_norms,
     reaching,
+    readable,
     selected_inputs,
 )
 from skreg_mlp._objective.partitions import Partitions
 from skreg_mlp._objective.targets import Scale
 from skreg_mlp._training.entry import of_features
+from skreg_mlp._training.threads import blas_threads
 from skreg_mlp._validation import check_finite, prediction_dtype
 from skreg_mlp.encoding import TableEncoder
 from skreg_mlp.encoding._encoder import keeping
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Array, Floats, Ints, Mask, Rows, Weights
 
 PREDICTED_ROWS = 1024  # a block: few enough for its values to stay in the cache
+FEW_WEIGHTS = 0.08  # of a matrix: where no more are non-zero, `to_sparse` makes it a CSR array
+# What a product with a CSR array costs, in multiplications of a dense product on two threads: for
+# each weight, and for each input and each output of a row besides.
+WEIGHT_COST, EDGE_COST = 10, 20
 
 
 def prune(
@@ -70,9 +75,26 @@ def prune(
 
 def _readable(values: Any, dtype: Any) -> Any:
     """Weights, perhaps set by hand, as the loops read them."""
-    if sparse.issparse(values):
-        return values.astype(dtype, copy=False)
-    return np.require(values, dtype, ["C", "A"])
+    if not sparse.issparse(values):
+        return readable(values, dtype)
+    if values.format == "csr" and values.dtype == dtype:
+        return values  # at once: a single row takes little longer
+    return values.astype(dtype, copy=False).tocsr()
+
+
+def _multiplied(W: Any, dtype: Any) -> Any:
+    """Weights as products with them are fastest: a CSR array where they are few, else dense."""
+    W = _readable(W, dtype)
+    if isinstance(W, np.ndarray):
+        return W
+    n_in, n_out = W.shape
+    cost = WEIGHT_COST * len(W.data) + EDGE_COST * (n_in + n_out)
+    return W if cost <= n_in * n_out else W.toarray()
+
+
+def _stored(W: Any) -> Any:
+    """Weights as `to_sparse` holds them."""
+    return sparse.csr_array(W) if (W != 0).sum() <= FEW_WEIGHTS * np.prod(W.shape) else dense(W)
 
 
 class FittedNetwork(BaseEstimator):
@@ -107,24 +129,36 @@ class FittedNetwork(BaseEstimator):
     # -- prediction -----------------------------------------------------------------------------
     def _raw_scores(self, X: Any) -> Floats:
         """Scores of the last layer, shape (n_samples, n_outputs), block by block of rows."""
-        check_is_fitted(self, "coefs_")
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self, "coefs_")
         if isinstance(X, Partitions):
             return scores_of(self, X)
         dtype = prediction_dtype([*self.coefs_, *self.intercepts_])
         X, inputs = self._inputs_of(X), getattr(self, "_inputs", None)
         if isinstance(X, CodedMatrix) and inputs is not None:
             X, inputs = X.columns(inputs), None
-        raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
-        activation = ACTIVATIONS[self.activation]
         layers = [
-            (_readable(W, dtype), _readable(b, dtype))
+            (_multiplied(W, dtype), _readable(b, dtype))
             for W, b in zip(self.coefs_, self.intercepts_)
         ]
+        if X.shape[0] == 1:  # which is not worth setting a number of threads
+            return self._scores_of_blocks(X, inputs, layers, dtype)
+        with blas_threads(min(X.shape[0], PREDICTED_ROWS), [W.shape for W, _ in layers]):
+            return self._scores_of_blocks(X, inputs, layers, dtype)
+
+    def _scores_of_blocks(
+        self, X: Any, inputs: Ints | None, layers: list[Any], dtype: Any
+    ) -> Floats:
+        """The same, of checked rows of which the network reads the columns `inputs`."""
+        raw = np.empty((X.shape[0], self.n_outputs_), dtype=dtype)
+        activation = ACTIVATIONS[self.activation]
         n_rows = min(X.shape[0], PREDICTED_ROWS)
         gathered = None if inputs is None else np.empty((n_rows, len(inputs)), dtype=X.dtype)
         buffers = [np.empty((n_rows, len(b)), dtype=dtype) for _, b in layers]
-        for rows in gen_batches(X.shape[0], PREDICTED_ROWS):
-            block, n_rows = X[rows], rows.stop - rows.start
+        for start in range(0, X.shape[0], PREDICTED_ROWS):
+            rows = slice(start, start + PREDICTED_ROWS)
+            block = X[rows]
+            n_rows = block.shape[0]
             if gathered is not None:
                 block = gather_columns(block, inputs, gathered[:n_rows])
             if not isinstance(block, CodedBlock):
@@ -238,13 +272,14 @@ class FittedNetwork(BaseEstimator):
             pruned.encoder_ = keeping(self._encoder, kept)  # which reads no other columns
             kept = np.arange(len(kept))
         pruned._inputs = kept
-        return pruned.to_sparse() if sparse.issparse(self.coefs_[0]) else pruned
+        return pruned.to_sparse() if any(map(sparse.issparse, self.coefs_)) else pruned
 
     def to_sparse(self) -> Self:
-        """Copy of this estimator that holds its weights in CSR arrays and predicts from them.
+        """Copy of this estimator that holds matrices of few weights in CSR arrays.
 
-        It takes less memory once about half of the weights are zero, but predicts faster only once
-        some 95 % are. Where whole units and inputs are zero, `prune` gains more.
+        Where at least 92 % of the weights of a matrix are zero, a CSR array takes less memory and
+        predicts no slower than the dense matrix, be it one row or many. All other matrices stay
+        dense. Where whole units and inputs are zero, `prune` gains more.
 
         Returns
         -------
@@ -257,17 +292,22 @@ class FittedNetwork(BaseEstimator):
         NotFittedError
             The estimator is not fitted.
 
+        Notes
+        -----
+        Any sparse array in ``coefs_`` predicts, also one that was put there by hand. Where its
+        weights are not few, each prediction makes a dense copy of it first.
+
         Examples
         --------
         >>> from sklearn.datasets import make_regression
         >>> from skreg_mlp import RegularizedMLPRegressor
-        >>> X, y = make_regression(n_features=20, n_informative=2, random_state=0)
+        >>> X, y = make_regression(n_features=50, n_informative=2, random_state=0)
         >>> mlp = RegularizedMLPRegressor((), penalty="l1", alpha=0.2).fit(X, y).to_sparse()
         >>> mlp.coefs_[0].nnz, mlp.to_dense().coefs_[0].size
-        (2, 20)
+        (1, 50)
         """
         check_is_fitted(self, "coefs_")
-        return self._holding([sparse.csr_array(W) for W in self.coefs_], self.intercepts_)
+        return self._holding([_stored(W) for W in self.coefs_], self.intercepts_)
 
     def to_dense(self) -> Self:
         """Copy of this estimator that holds its weights in dense arrays: undoes `to_sparse`.

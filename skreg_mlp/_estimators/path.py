@@ -229,11 +229,12 @@ def trace(estimator: SingleT, entry: Entry, walk: Walk, grid: Grid) -> Regulariz
     """The whole path of `estimator`, which becomes its template."""
     points = []
     score_theta = entry.score(walk.problem, walk.targets)
-    for alpha in follow(estimator, entry, walk, grid, certify=True):
-        score = None if score_theta is None else score_theta(walk.theta)
-        points.append((alpha, fitted_point(entry, walk), score))
-        if estimator.verbose:
-            _report(points[-1], len(points), grid.n_planned)
+    with walk.threads():
+        for alpha in follow(estimator, entry, walk, grid, certify=True):
+            score = None if score_theta is None else score_theta(walk.theta)
+            points.append((alpha, fitted_point(entry, walk), score))
+            if estimator.verbose:
+                _report(points[-1], len(points), grid.n_planned)
     estimator.__dict__.update(points[-1][1])
     if walk.targets.scale is not None:
         estimator._units = walk.targets.units  # partial_fit goes on in them

@@ -172,8 +172,9 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
     ----------
     coefs_, intercepts_ : list of ndarray
         Weight matrices of shape (fan_in, fan_out) and intercepts of each layer, in the dtype of X.
-        Predictions read them, whoever sets them. CSR arrays after `to_sparse`; smaller after
-        `prune`, where the rows of ``coefs_[0]`` are the features in ``selected_features_``.
+        Predictions read them, whoever sets them. CSR arrays after `to_sparse` where few weights are
+        left; smaller after `prune`, where the rows of ``coefs_[0]`` are the features in
+        ``selected_features_``.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted; the indices of the labels for multilabel y.
@@ -556,8 +557,9 @@ class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     ----------
     coefs_, intercepts_ : list of ndarray
         Weight matrices of shape (fan_in, fan_out) and intercepts of each layer, in the dtype of X.
-        Predictions read them, whoever sets them. CSR arrays after `to_sparse`; smaller after
-        `prune`, where the rows of ``coefs_[0]`` are the features in ``selected_features_``.
+        Predictions read them, whoever sets them. CSR arrays after `to_sparse` where few weights are
+        left; smaller after `prune`, where the rows of ``coefs_[0]`` are the features in
+        ``selected_features_``.
 
     target_scale_, target_offset_ : ndarray of shape (`n_outputs_`,)
         Scale and offset of each output, in float64: predictions are the scores of the network times

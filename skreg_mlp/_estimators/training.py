@@ -26,6 +26,7 @@ from skreg_mlp._training.entry import fitted_weights
 from skreg_mlp._training.fit import initial_theta, minimize, new_trainer
 from skreg_mlp._training.progress import CallbackSupportMixin, Lines, Tasks, with_callbacks
 from skreg_mlp._training.settings import build_problem
+from skreg_mlp._training.threads import training_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -303,7 +304,8 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         unit = "iteration" if entry.settings.solver_name(problem) == "lbfgs" else "epoch"
         tasks, lines = Tasks(context, name=unit, **told), Lines(unit, every=self.verbose > 1)
         history = self._history(entry, problem, targets, score, tasks, lines)
-        result = self._minimize(entry, problem, targets, theta, history, rng)
+        with training_threads(entry.settings, problem):
+            result = self._minimize(entry, problem, targets, theta, history, rng)
         if self.verbose:
             lines.print(self.__dict__, self.best_validation_score_, "end")
         if not result.interrupted:
@@ -434,7 +436,8 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         rng = generator(self.random_state)
         problem = build_problem(entry.settings, entry.data(targets), targets)
         theta = work._start(entry, problem, targets, rng, warm=not first)
-        work._epoch(entry, problem, targets, theta, rng)
+        with training_threads(entry.settings, problem):
+            work._epoch(entry, problem, targets, theta, rng)
         self.__dict__ = work.__dict__
         if targets.scale is not None and not np.all(targets.scale.known):
             warnings.warn(

@@ -14,7 +14,7 @@ may use it meanwhile. The module keeps no state, so that threads need no lock.
 from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.float cimport DBL_MIN, FLT_MIN
 from libc.math cimport sqrt
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -98,6 +98,7 @@ cdef extern from *:
     #define c_chain(is_float, ...) EITHER(chain, is_float, __VA_ARGS__)
     #define c_outer_chain(is_float, ...) EITHER(outer_chain, is_float, __VA_ARGS__)
     #define c_take_columns(is_float, ...) EITHER(take_columns, is_float, __VA_ARGS__)
+    #define c_sparse_product(is_float, ...) EITHER(sparse_product, is_float, __VA_ARGS__)
     #define c_encode(is_float, ...) EITHER(encode, is_float, __VA_ARGS__)
     #define c_decode(is_float, ...) EITHER(decode, is_float, __VA_ARGS__)
     #define c_coded(transposed, is_float, ...) \
@@ -129,6 +130,10 @@ cdef extern from *:
     void c_chain(bint, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
     void c_outer_chain(bint, void*, void*, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
     void c_take_columns(bint, void*, int64_t*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    int c_sparse_product(
+        bint, void*, int32_t*, int32_t*, void*, void*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+        Py_ssize_t
+    ) nogil
     Py_ssize_t c_encode(
         bint, void*, int64_t*, Coding*, int64_t*, int64_t*, float*, float*, int64_t*, float*,
         Py_ssize_t, Py_ssize_t
@@ -155,6 +160,7 @@ cdef extern from *:
 
 
 cdef object FLOAT32 = dtype("float32"), FLOAT64 = dtype("float64"), INT64 = dtype("int64")
+cdef object INT32 = dtype("int32")
 
 cdef enum:
     WRITTEN = 1
@@ -165,11 +171,11 @@ cdef struct Array:
     void* data
     Py_ssize_t n_rows, n_columns, size, itemsize
     int ndim
-    char kind  # f: float32, d: float64, q: int64
+    char kind  # f: float32, d: float64, q: int64, i: int32
 
 
 cdef str name_of(char kind):
-    return "float32" if kind == b"f" else "float64" if kind == b"d" else "int64"
+    return {b"f": "float32", b"d": "float64", b"q": "int64", b"i": "int32"}[bytes([kind])]
 
 
 cdef str shown(Array* array):
@@ -186,12 +192,14 @@ cdef char kind_of(object array) except 0:
         return b"f"
     if found is INT64:
         return b"q"
+    if found is INT32:
+        return b"i"
     # another object of the same type, as unpickled arrays have; to numpy None is float64
-    for known, kind in ((FLOAT64, b"d"), (FLOAT32, b"f"), (INT64, b"q")):
+    for known, kind in ((FLOAT64, b"d"), (FLOAT32, b"f"), (INT64, b"q"), (INT32, b"i")):
         if found is not None and found == known:
             return ord(kind)
     raise TypeError(
-        "expected an array of float32, float64 or int64 in native byte order; got "
+        "expected an array of float32, float64, int32 or int64 in native byte order; got "
         f"{type(array) if found is None else found}."
     )
 
@@ -209,7 +217,7 @@ cdef int read(Array* result, object array, int use=0) except -1:
     result.kind = kind_of(array)
     PyObject_GetBuffer(array, &buffer, PyBUF_ND | (PyBUF_WRITABLE if use & WRITTEN else 0))
     try:
-        if buffer.itemsize != (4 if result.kind == b"f" else 8):
+        if buffer.itemsize != (4 if result.kind in (b"f", b"i") else 8):
             raise TypeError(f"expected {name_of(result.kind)}; got {buffer.itemsize} bytes each.")
         if buffer.ndim != 1 and buffer.ndim != 2:
             raise ValueError(f"expected a vector or a matrix; got {buffer.ndim} dimensions.")
@@ -229,8 +237,8 @@ cdef int read(Array* result, object array, int use=0) except -1:
 
 cdef int real(Array* result, object array, int use=0) except -1:
     read(result, array, use)
-    if result.kind == b"q":
-        raise TypeError("expected an array of float32 or float64; got int64.")
+    if result.kind != b"f" and result.kind != b"d":
+        raise TypeError(f"expected an array of float32 or float64; got {name_of(result.kind)}.")
     return 0
 
 
@@ -417,6 +425,31 @@ cdef int items_of(Array* result, object array, Py_ssize_t size, char kind, int u
     if result.kind != kind or result.size != size:
         raise ValueError(f"expected {size} items of {name_of(kind)}; got {shown(result)}.")
     return 0
+
+
+def sparse_product(X, starts, columns, weights, out):
+    cdef Array source, offsets, places, values, result
+    cdef void* scratch
+    cdef bint valid
+    real(&source, X)
+    real(&values, weights)
+    items(&values, &source, weights, values.size)
+    items_of(&offsets, starts, source.n_columns + 1, b"i")
+    items_of(&places, columns, values.size, b"i")
+    read(&result, out, WRITTEN)
+    items(&result, &source, out, source.n_rows * result.n_columns, WRITTEN)
+    scratch = malloc(64 * result.n_columns + 1)
+    if scratch == NULL:
+        raise MemoryError
+    with nogil:
+        valid = c_sparse_product(
+            source.kind == b"f", source.data, <int32_t*>offsets.data, <int32_t*>places.data,
+            values.data, scratch, result.data, source.n_rows, source.n_columns, result.n_columns,
+            values.size
+        )
+        free(scratch)
+    if not valid:
+        raise IndexError("a weight has a row or a column that does not exist.")
 
 
 cdef const int64_t* offsets_of(object array, Py_ssize_t n_parts, Py_ssize_t n_items) except NULL:

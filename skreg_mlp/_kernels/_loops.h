@@ -121,6 +121,53 @@ CLONES static void NAME(take_columns)(const REAL *restrict X, const int64_t *res
             out[j] = X[columns[j]];
 }
 
+/* -- Sparse weights: row i of W has the numbers from starts[i] up to starts[i + 1] ------------ */
+
+/* Whether each of these numbers has a place in W. */
+INLINE int NAME(is_csr)(const int32_t *restrict starts, const int32_t *restrict columns,
+                        ssize n_in, ssize n_out, ssize n_numbers)
+{
+    int wrong = starts[0] < 0 || starts[n_in] > n_numbers;
+    for (ssize i = 0; i < n_in; i++)
+        wrong |= starts[i + 1] < starts[i];
+    for (ssize k = 0; k < n_numbers; k++)
+        wrong |= (columns[k] < 0) | (columns[k] >= n_out);
+    return !wrong;
+}
+
+/* As many rows of X at a time as a vector holds: one weight is multiplied by all of them. */
+#define SPARSE_PRODUCT(TYPE)                                                                   \
+    for (; n >= WIDTH(TYPE); n -= WIDTH(TYPE)) {                                               \
+        TYPE x = {0}, *sums = (TYPE *)scratch;                                                    \
+        memset(scratch, 0, n_out * sizeof(TYPE));                                              \
+        for (ssize i = 0; i < n_in; i++) {                                                     \
+            if (starts[i] == starts[i + 1])                                                    \
+                continue;                                                                      \
+            for (ssize r = 0; r < WIDTH(TYPE); r++)                                            \
+                ((REAL *)&x)[r] = X[r * n_in + i];                                             \
+            for (ssize k = starts[i]; k < starts[i + 1]; k++)                                  \
+                sums[columns[k]] += weights[k] * x;                                            \
+        }                                                                                      \
+        for (ssize r = 0; r < WIDTH(TYPE); r++)                                                \
+            for (ssize j = 0; j < n_out; j++)                                                  \
+                *out++ = scratch[j * WIDTH(TYPE) + r];                                         \
+        X += WIDTH(TYPE) * n_in;                                                               \
+    }
+
+/* out <- X W for n rows; `scratch` holds 64 bytes for each column of W. Returns 0 where W is not
+   what it claims to be. */
+CLONES static int NAME(sparse_product)(const REAL *restrict X, const int32_t *restrict starts,
+                                       const int32_t *restrict columns,
+                                       const REAL *restrict weights, REAL *restrict scratch,
+                                       REAL *restrict out, ssize n, ssize n_in, ssize n_out,
+                                       ssize n_numbers)
+{
+    if (!NAME(is_csr)(starts, columns, n_in, n_out, n_numbers))
+        return 0;
+    EACH_WIDTH(SPARSE_PRODUCT)
+    return 1;
+}
+
 /* -- Encoded columns: see `Coding` and `CodedBlock` ------------------------------------------
 
    Columns are taken one after another, so that the sums of one column stay in the cache. These
@@ -609,6 +656,7 @@ CLONES static void NAME(sgd_rows)(REAL *restrict theta, const REAL *restrict gra
 #undef ACTIVATION
 #undef EACH_WIDTH
 #undef WIDTH
+#undef SPARSE_PRODUCT
 #undef ADD_STATE
 #undef SCATTER_STATE
 #undef LOSS

@@ -206,25 +206,42 @@ def gather_columns(X, columns, out):
     return out
 
 
+def readable(values, dtype):
+    """An array of this type as compiled loops read it, at once where it is one already."""
+    if isinstance(values, np.ndarray) and values.dtype == dtype and usable(values):
+        return values
+    return np.require(values, dtype, "CA")
+
+
+@fused
+def sparse_product(X, starts, columns, weights, out):
+    """Write the product of X and weights in CSR arrays into `out`."""
+    out[...] = X @ sparse.csr_array((weights, columns, starts), (X.shape[1], out.shape[1]))
+
+
 def _product(A, B, out):
-    """A @ B into `out` (None: a new array). A is dense, sparse or coded; so is B without `out`."""
-    if out is None:
-        A = A.toarray() if hasattr(A, "into") else A
-        return np.ascontiguousarray(dense(A @ B))
-    if isinstance(A, np.ndarray):
-        return np.dot(A, B, out=out)
+    """A @ B into `out`. A is dense, sparse or coded; B is dense or, in predictions, CSR."""
     if hasattr(A, "into"):  # encoded rows
-        return A.into(B, out)
-    out[...] = A @ B
+        if isinstance(B, np.ndarray):
+            return A.into(B, out)
+        A = A.toarray(B.dtype)
+    if not isinstance(A, np.ndarray):
+        out[...] = dense(A @ B)
+    elif isinstance(B, np.ndarray):
+        np.dot(A, B, out=out)
+    else:
+        starts, columns = readable(B.indptr, np.int32), readable(B.indices, np.int32)
+        sparse_product(readable(A, B.dtype), starts, columns, readable(B.data, B.dtype), out)
     return out
 
 
 def forward(X, layers, activation, buffers=None, slopes=None):
     """Raw scores (n_rows, n_outputs) of the rows of `X`; in `buffers` where they are given."""
+    if buffers is None:
+        buffers = [np.empty((X.shape[0], W.shape[1]), W.dtype) for W, _ in layers]
     values, last = X, len(layers) - 1
     for layer, (W, b) in enumerate(layers):
-        in_place = buffers is not None and isinstance(W, np.ndarray)
-        values = _product(values, W, buffers[layer] if in_place else None)
+        values = _product(values, W, buffers[layer])
         if layer < last:
             activation(values, b, slopes and slopes[layer])
         else:

@@ -53,6 +53,11 @@ class Problem:
         """Penalize each layer by one of `penalties`, bound to its matrix; None for not at all."""
         self.penalties = Penalties(self.network, penalties)
 
+    @property
+    def block_rows(self):
+        """Rows of the largest products."""
+        return self._workspace.n_rows
+
     # -- a part of the network ------------------------------------------------------------------
     def supporting(self, support):
         """The problem of what can matter while weights outside the mask `support` are zero.

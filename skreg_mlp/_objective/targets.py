@@ -72,8 +72,11 @@ class Scale(NamedTuple):
 
     def undone(self, raw):
         """Raw scores in units of y, in their own dtype unless that is too coarse at the offset."""
-        values = raw.astype(np.float64) * self.factor + self.offset
-        fits = resolves(raw.dtype, np.abs(self.offset), self.factor) | (self.factor == 0)
+        factor = self.factor
+        values = raw.astype(np.float64) * factor + self.offset
+        if raw.dtype == np.float64:
+            return values
+        fits = resolves(raw.dtype, np.abs(self.offset), factor) | (factor == 0)
         return values.astype(raw.dtype) if np.all(fits) else values
 
 

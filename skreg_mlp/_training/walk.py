@@ -12,6 +12,7 @@ from skreg_mlp._solvers import lbfgs
 from skreg_mlp._solvers.result import History, NonFiniteError
 from skreg_mlp._training.fit import initial_theta, new_trainer
 from skreg_mlp._training.settings import scaled
+from skreg_mlp._training.threads import training_threads
 
 MIN_STEPS = 2000  # of a stochastic solver along a path, however few the rows
 MIN_JOINT_STEPS = 700  # of one that needs all rows at each step, which then has no noise
@@ -98,13 +99,20 @@ class Walk:
         solver = self._solver(grid.n_planned, certify)
         for self.alpha in grid.alphas:
             tasks.begin()
-            with np.errstate(all="ignore"):  # non-finite values are caught as such
+            # non-finite values are caught as such
+            with np.errstate(all="ignore"), self.threads(solver.problem):
                 self.figures = self._advance(solver, certify)
             if not np.isfinite(self.figures[1]):
                 raise NonFiniteError(0)
             yield self.alpha
             if tasks.end(attributes) or self.is_empty or self.done:
                 break
+
+    def threads(self, problem=None):
+        """BLAS threads for steps of this problem, or of the whole."""
+        problem = problem or self.problem
+        batch = path_batch_rows(self.settings, problem.n_rows)
+        return training_threads(self.settings, problem, batch)
 
     def _solver(self, n_alphas, settle):
         name = self.solver_name
