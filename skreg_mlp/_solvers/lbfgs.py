@@ -18,6 +18,7 @@ least-norm subgradient says which zeros must come back.
 import numpy as np
 from scipy import optimize
 
+from skreg_mlp._solvers.quasi_newton import Descent, Point
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
 
 MAX_LINE_SEARCH = 50
@@ -94,44 +95,73 @@ class Objective:
         return self.loss_and_gradient(theta)[0] + self.problem.penalties.value(theta)
 
     def minimize(self, stage, tol, max_iter=np.inf):
-        """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`."""
-        seen, evaluate = {}, self._on(stage.support)
-
-        def value_and_gradient(x):
-            self.history.begin()
-            theta = stage.theta(x)
-            loss, gradient = evaluate(theta)
-            value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
-            if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-                if not seen:
-                    raise NonFiniteError(self.n_iter)
-                # a wall, low enough for the line search to interpolate a useful shorter step
-                return seen["value"] + 10 * (1 + abs(seen["value"])), np.zeros_like(x)
-            seen.update(value=value, loss=loss)
-            return value, gradient
-
-        def accept(x):
-            self.n_iter += 1
-            self.theta = stage.theta(x)
-            self._record(seen["loss"])
-            if stage.collapsed(x):
-                raise _EndOfStage
-
+        """Run L-BFGS on one stage from its start; the last iterate ends in `self.theta`."""
         if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
             raise _Stop
         if not len(stage.start):  # nothing may move: such as intercepts that are held at zero
             return
-        n_iter = min(max_iter, self.max_iter - self.n_iter)
+        evaluate = self._evaluation(stage)
+        end = min(self.n_iter + max_iter, self.max_iter)
+        n_pairs = int(min(_n_pairs(len(stage.start)), end - self.n_iter))
+        if stage.signs is not None:
+            self._within_bounds(stage, evaluate, tol, n_pairs, end)
+            return
+        descent = Descent(evaluate, stage.start, n_pairs)
+        while np.abs(descent.point.gradient).max() > tol and descent.advance():
+            if not self._accept(stage, descent.point):
+                break
+            if self.n_iter >= end or self.n_fun >= self.max_fun:
+                break
+
+    def _evaluation(self, stage):
+        """The stage as a function of x, infinite where it is not finite; at its start it must be."""
+        evaluate, n_fun = self._on(stage.support), self.n_fun
+
+        def point(x):
+            self.history.begin()
+            theta = stage.theta(x)
+            loss, gradient = evaluate(theta)
+            value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
+            if not (np.isfinite(value) and np.isfinite(np.dot(gradient, gradient))):
+                if self.n_fun == n_fun + 1:
+                    raise NonFiniteError(self.n_iter)
+                return Point(x, np.inf, gradient)
+            return Point(x, value, gradient, (theta, loss))
+
+        return point
+
+    def _accept(self, stage, point):
+        """Record an iterate; returns whether the stage is to go on."""
+        self.n_iter += 1
+        self.theta, loss = point.note
+        self._record(loss)
+        return not (self.history.stopped or stage.collapsed(point.x))
+
+    def _within_bounds(self, stage, evaluate, tol, n_pairs, end):
+        seen = {}
+
+        def value_and_gradient(x):
+            point = evaluate(x.copy())
+            if np.isinf(point.value):
+                # a wall, low enough for the line search to interpolate a useful shorter step
+                return seen["value"] + 10 * (1 + abs(seen["value"])), np.zeros_like(x)
+            seen.update(value=point.value, point=point)
+            return point.value, point.gradient
+
+        def accept(x):
+            if not self._accept(stage, seen["point"]):
+                raise _EndOfStage
+
         try:
             optimize.fmin_l_bfgs_b(
                 value_and_gradient,
                 stage.start,
                 bounds=_bounds(stage.signs),
-                m=min(_n_pairs(len(stage.start)), n_iter),
+                m=n_pairs,
                 factr=0,
                 pgtol=tol,
                 maxfun=self.max_fun - self.n_fun,
-                maxiter=n_iter,
+                maxiter=end - self.n_iter,
                 callback=accept,
                 maxls=MAX_LINE_SEARCH,
             )
@@ -148,7 +178,6 @@ class Objective:
             raise _Stop
         if self.history.stopped:  # end as at max_iter, with the exact zeros that a stage leaves
             self.max_iter = self.n_iter
-            raise _EndOfStage
 
 
 class Lifted:
