@@ -15,7 +15,10 @@ from scipy.linalg.lapack import dtrtrs
 
 DECREASE, CURVATURE = 1e-3, 0.9  # of the slope: the strong Wolfe conditions
 MAX_TRIALS = 50  # of one line search
-FARTHEST = 4.0  # times the last step: how far the next may go
+NARROW = 0.1  # of a step: a bracket as narrow tells of a kink, and its better end will do
+EPSILON = np.finfo(np.float64).eps
+NEAREST, FARTHEST = 1.1, 4.0  # times the last step: how far the next goes while f still falls
+SLOW = 0.66  # of its width: what is left of a bracket that shrinks too slowly
 MARGIN = 0.1  # of a bracket: how far from its ends a trial stays
 STRAIGHT = 1e-12  # least cosine of s and y: below it, rounding is what a pair tells
 
@@ -113,47 +116,50 @@ def cubic_minimizer(a, b):
     return b.step - width * (b.slope + d2 - d1) / below if below else np.nan
 
 
-def _within(low, high):
-    """A step inside the bracket between the best trial and another."""
+def _between(low, high, halve):
+    """A step inside the bracket of the best trial and another."""
     width = high.step - low.step
-    step = cubic_minimizer(low, high)
-    if not np.isfinite(high.value) or np.isnan(step):
-        return low.step + (0.5 if np.isfinite(high.value) else MARGIN) * width
-    ends = low.step + MARGIN * width, high.step - MARGIN * width
-    return min(max(step, min(ends)), max(ends))
+    if not np.isfinite(high.value):
+        return low.step + MARGIN * width
+    step = np.nan if halve else cubic_minimizer(low, high)
+    if np.isnan(step):
+        return low.step + 0.5 * width
+    return float(np.clip(step, *sorted((low.step + MARGIN * width, high.step - MARGIN * width))))
 
 
 def wolfe_search(at, start, step):
-    """A trial at(step) that meets the strong Wolfe conditions, or the best one found.
+    """A trial `at(step)` that meets the strong Wolfe conditions, or the best one found.
 
-    value <= value_0 + DECREASE step slope_0,    abs(slope) <= CURVATURE abs(slope_0),
+        value <= value_0 + DECREASE step slope_0,    abs(slope) <= CURVATURE abs(slope_0)
 
-    from `start`, the trial of step 0, whose slope is negative. The search keeps the best trial that
-    decreases enough and, once there is one, the other end of a bracket that holds such a point
-    (algorithms 3.5 and 3.6 of Nocedal and Wright, 2006; the idea is that of More and Thuente, 1994).
-    Values may be infinite. The best one found is `start` itself where no trial is lower.
+    `start` is the trial of step 0; its slope is negative. Algorithms 3.5 and 3.6 of Nocedal and
+    Wright (2006) in one loop: `low` is the lowest trial that decreases enough, and `high`, once
+    there is one, the other end of a bracket in which such points lie. As in More and Thuente (1994)
+    a bracket that shrinks slowly is halved, and one that is narrow is a kink, where `low` must do.
+    Values may be infinite. The best one found is `start` where none is lower.
     """
-    low, high = start, None
+    low, high, width = start, None, np.inf
     for _ in range(MAX_TRIALS):
-        trial = at(step)
-        bound = start.value + DECREASE * step * start.slope
-        if not (trial.value <= bound and (low is start or trial.value < low.value)):
+        trial, before = at(step), low
+        enough = trial.value <= start.value + DECREASE * step * start.slope
+        if not (enough and trial.value < low.value):
             high = trial
         elif abs(trial.slope) <= -CURVATURE * start.slope:
             return trial
         else:
-            if high is None:
-                before = low
             if trial.slope * (high.step - low.step if high else 1.0) >= 0:
                 high = low
             low = trial
-        if high is not None:
-            step = _within(low, high)
-            if step in (low.step, high.step):
-                break
-        else:
+        if high is None:
             step = cubic_minimizer(before, low)
-            step = min(max(step, 1.1 * low.step), FARTHEST * low.step)
+            step = FARTHEST * low.step if np.isnan(step) else step
+            step = float(np.clip(step, NEAREST * low.step, FARTHEST * low.step))
+            continue
+        before, width = width, abs(high.step - low.step)
+        step = _between(low, high, width > SLOW * before)
+        hidden = -step * start.slope <= EPSILON * abs(start.value)  # by rounding
+        if hidden or width <= NARROW * max(low.step, high.step):
+            break
     return low
 
 
