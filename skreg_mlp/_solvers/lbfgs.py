@@ -180,77 +180,85 @@ class Objective:
             self.max_iter = self.n_iter
 
 
+def _places(mask):
+    """Where `mask` is true: as a slice where it can be, for views are cheaper than copies."""
+    places = np.flatnonzero(mask)
+    if len(places) and places[-1] - places[0] == len(places) - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
 class Lifted:
     """Minimize over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
 
     def __init__(self, terms, theta, active):
         self.support = active
-        self._active, self._n = np.flatnonzero(active), len(theta)
-        self._l1, self._l2 = terms.l1[active], terms.l2[active]
-        self._split = np.flatnonzero(self._l1 > 0)
-        group = terms.groups[active]
-        self._gated = np.flatnonzero(group >= 0)
+        self._active, self._n = _places(active), len(theta)
+        l1, self._l2, group = terms.l1[active], terms.l2[active], terms.groups[active]
+        self._split, self._gated = _places(l1 > 0), _places(group >= 0)
+        self._slope = l1[self._split]
         gates, self._group = np.unique(group[self._gated], return_inverse=True)
-        self._strength = terms.strength[gates]
-        self._ridge = np.zeros(len(group))
-        self._ridge[self._gated] = self._strength[self._group]
-        self.start = self._lift(theta[active])
+        strength, ridge = terms.strength[gates], np.zeros(len(group))
+        ridge[self._gated] = strength[self._group]
+        self._ridge = np.concatenate([ridge, ridge[self._split], strength])
+        self._ends = len(group), len(group) + len(self._slope)
+        self.start = self._lift(theta[active], len(gates))
         self.signs = None
-        if len(self._split):
+        if len(self._slope):
             self.signs = np.zeros(len(self.start), dtype=np.int8)
-            self.signs[self._split] = self.signs[len(group) :] = 1
+            self.signs[: len(group)][self._split] = self.signs[len(group) :] = 1
 
-    def _lift(self, w):
-        squares = np.bincount(self._group, (w * w)[self._gated], len(self._strength))
+    def _lift(self, w, n_gates):
+        squares = np.bincount(self._group, (w * w)[self._gated], n_gates)
         s = np.sqrt(np.sqrt(squares))
-        u = w / np.where(self._gate(s) > 0, self._gate(s), 1)
+        gate = self._gate(s)
+        u = w / np.where(gate > 0, gate, 1)
         v = np.maximum(-u[self._split], 0)
         u[self._split] = np.maximum(u[self._split], 0)
         return np.concatenate([u, v, s])
 
     def _gate(self, s):
-        gate = np.ones(len(self._active))
+        gate = np.ones(self._ends[0])
         gate[self._gated] = s[self._group]
         return gate
 
     def _unpack(self, x):
-        n, m = len(self._active), len(self._split)
-        return x[:n], x[n : n + m], x[n + m :]
+        n, m = self._ends
+        return x[:n], x[n:m], x[m:]
 
     def theta(self, x):
         u, v, s = self._unpack(x)
         w = u.copy()
         w[self._split] -= v
+        if len(s):
+            w *= self._gate(s)
         theta = np.zeros(self._n)
-        theta[self._active] = self._gate(s) * w
+        theta[self._active] = w
         return theta
 
     def collapsed(self, x):
         return False
 
     def value_and_gradient(self, x, theta, loss, gradient):
-        u, v, s = self._unpack(x)
-        split, gate, w = self._split, self._gate(s), theta[self._active]
-        difference, total = u.copy(), np.zeros_like(u)
-        difference[split] -= v
-        total[split] = u[split] + v
-        gradient = gradient[self._active] + self._l2 * w
-        value = (
-            loss
-            + 0.5 * np.dot(self._l2, w * w)
-            + np.dot(self._l1, gate * total)
-            + 0.5 * np.dot(self._ridge, u * u)
-            + 0.5 * np.dot(self._ridge[split], v * v)
-            + 0.5 * np.dot(self._strength, s * s)
-        )
-        pull = (gradient * difference + self._l1 * total)[self._gated]
-        return value, np.concatenate(
-            [
-                gate * (gradient + self._l1) + self._ridge * u,
-                (gate * (self._l1 - gradient))[split] + self._ridge[split] * v,
-                np.bincount(self._group, pull, len(s)) + self._strength * s,
-            ]
-        )
+        split, w = self._split, theta[self._active]
+        (u, v, s), slopes = self._unpack(x), np.empty_like(x)
+        of_u, of_v, of_s = self._unpack(slopes)
+        shrinking = self._l2 * w
+        np.add(gradient[self._active], shrinking, out=of_u)
+        np.subtract(self._slope, of_u[split], out=of_v)
+        of_u[split] += self._slope
+        value, total = loss + 0.5 * np.dot(shrinking, w), u[split] + v
+        if not len(s):
+            return value + np.dot(self._slope, total), slopes
+        gate, pull = self._gate(s), u * of_u
+        pull[split] += v * of_v
+        of_u *= gate
+        of_v *= gate[split]
+        of_s[...] = np.bincount(self._group, pull[self._gated], len(s))
+        shrinking = self._ridge * x
+        slopes += shrinking
+        value += np.dot(self._slope, gate[split] * total) + 0.5 * np.dot(shrinking, x)
+        return value, slopes
 
 
 class Restricted:
@@ -258,19 +266,22 @@ class Restricted:
 
     def __init__(self, terms, theta, support):
         self.support = support
-        self._active, self._n = np.flatnonzero(support), len(theta)
+        self._active, self._n = _places(support), len(theta)
         self.start = theta[support]
         signed = terms.l1[support] > 0
         self._slope = terms.l1[support] * np.sign(self.start)
         self._l2 = terms.l2[support]
         group = terms.groups[support]
-        self._grouped, self._strength = group >= 0, terms.strength
+        self._grouped, self._strength = _places(group >= 0), terms.strength
         self._group = group[self._grouped]
-        self.signs = np.where(signed, np.sign(self.start), 0).astype(np.int8)
-        if not signed.any():
-            self.signs = None
+        self._least = COLLAPSED * self._norms(self.start)
+        self.signs = None
+        if signed.any():
+            self.signs = np.where(signed, np.sign(self.start), 0).astype(np.int8)
 
     def theta(self, x):
+        if len(x) == self._n:
+            return x
         theta = np.zeros(self._n)
         theta[self._active] = x
         return theta
@@ -279,20 +290,19 @@ class Restricted:
         return np.sqrt(np.bincount(self._group, x[self._grouped] ** 2, len(self._strength)))
 
     def collapsed(self, x):
-        return np.any(self._norms(x) < COLLAPSED * self._norms(self.start))
+        return len(self._group) > 0 and np.any(self._norms(x) < self._least)
 
     def value_and_gradient(self, x, theta, loss, gradient):
-        norms = self._norms(x)
-        value = (
-            loss
-            + 0.5 * np.dot(self._l2, x * x)
-            + np.dot(self._slope, x)
-            + np.dot(self._strength, norms)
-        )
-        gradient = gradient[self._active] + self._l2 * x + self._slope
-        rate = np.divide(self._strength, norms, out=np.zeros_like(norms), where=norms > 0)
-        gradient[self._grouped] += rate[self._group] * x[self._grouped]
-        return value, gradient
+        slopes = self._l2 * x
+        value = loss + 0.5 * np.dot(slopes, x) + np.dot(self._slope, x)
+        slopes += gradient[self._active]
+        slopes += self._slope
+        if len(self._group):
+            norms = self._norms(x)
+            rate = np.divide(self._strength, norms, out=np.zeros_like(norms), where=norms > 0)
+            slopes[self._grouped] += rate[self._group] * x[self._grouped]
+            value += np.dot(self._strength, norms)
+        return value, slopes
 
 
 class Renewed(Restricted):

@@ -33,14 +33,15 @@ class Point(NamedTuple):
 
 
 class Pairs:
-    """The last pairs (s, y), and the product of the matrix H that they give with a vector.
+    """The last pairs (s, y), and the product of the matrix H that they give with a gradient.
 
     With the pairs as rows of S and Y, oldest first, R the upper triangle of S Y', D its diagonal,
     and c = s'y / y'y of the last pair (Byrd, Nocedal and Schnabel, 1994, theorem 2.2),
 
         H g = c g + S' R^-T (D p + c Y Y' p - c Y g) - c Y' p,    R p = S g.
 
-    So all pairs together take two passes over one matrix, whose products are BLAS calls.
+    So all pairs together take two passes over one matrix, which are BLAS calls. As y is the
+    difference of two gradients, S y and Y y are differences of S g and Y g.
     """
 
     def __init__(self, n, n_pairs):
@@ -49,45 +50,56 @@ class Pairs:
         self.forget()
 
     def forget(self):
-        self._places, self._scale = np.empty(0, dtype=np.intp), 1.0
+        self._places = np.empty(0, dtype=np.intp)
+        self._scale, self._products = 1.0, np.empty((2, 0))
 
     def __len__(self):
         return len(self._places)
 
-    def _products(self, v):
-        """S v and Y v."""
-        rows = self._rows[: len(self)]
-        return (rows.reshape(-1, len(v)) @ v).reshape(-1, 2)[self._places].T
-
     def add(self, s, y):
-        """Remember a pair, unless f does not curve upward along it."""
+        """Remember a step and what it changed in the gradient that `times` had last.
+
+        Unless f does not curve upward along it; returns whether it was remembered.
+        """
         curvature, square = np.dot(s, y), np.dot(y, y)
         if not curvature > STRAIGHT * np.sqrt(square * np.dot(s, s)):
-            return
+            return False
         place = len(self)
         if place == len(self._rows):
             place, self._places = self._places[0], self._places[1:]
+            self._products = self._products[:, 1:]
             for products in (self._ys, self._yy):
                 products[:-1, :-1] = products[1:, 1:]
         self._rows[place] = s, y
         self._places = np.append(self._places, place)
-        k = len(self)
-        self._ys[k - 1, :k], self._yy[k - 1, :k] = self._products(y)
-        self._yy[:k, k - 1] = self._yy[k - 1, :k]
-        self._scale = curvature / square
+        self._scale, self._corner = curvature / square, (curvature, square)
+        return True
+
+    def _complete(self, products):
+        """Enter the products of the new pair: `products` are S g and Y g."""
+        last = len(self) - 1
+        changes = products[:, :last] - self._products
+        self._ys[last, :last], self._yy[last, :last] = changes
+        self._yy[:last, last] = changes[1]
+        self._ys[last, last], self._yy[last, last] = self._corner
 
     def times(self, g):
         """H g."""
         k, c = len(self), self._scale
         if not k:
             return c * g
-        R, yy = self._ys[:k, :k].T, self._yy[:k, :k]
-        sg, yg = self._products(g)
+        rows = self._rows[:k].reshape(2 * k, -1)
+        products = (rows @ g).reshape(-1, 2)[self._places].T
+        if products.shape[1] > self._products.shape[1]:
+            self._complete(products)
+        self._products = products
+        sg, yg = products
+        R = self._ys[:k, :k].T
         p = dtrtrs(R, sg)[0]
-        q = dtrtrs(R, R.diagonal() * p + c * (yy @ p - yg), trans=1)[0]
+        q = dtrtrs(R, R.diagonal() * p + c * (self._yy[:k, :k] @ p - yg), trans=1)[0]
         weights = np.empty((k, 2))
         weights[self._places, 0], weights[self._places, 1] = q, -c * p
-        result = weights.ravel() @ self._rows[:k].reshape(2 * k, -1)
+        result = weights.ravel() @ rows
         result += c * g
         return result
 
