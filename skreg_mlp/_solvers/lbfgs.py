@@ -103,11 +103,13 @@ class Objective:
         evaluate = self._evaluation(stage)
         end = min(self.n_iter + max_iter, self.max_iter)
         n_pairs = int(min(_n_pairs(len(stage.start)), end - self.n_iter))
-        if stage.signs is not None:
+        import os
+        if stage.signs is not None and "SCIPY" in os.environ:
             self._within_bounds(stage, evaluate, tol, n_pairs, end)
             return
-        descent = Descent(evaluate, stage.start, n_pairs)
-        while np.abs(descent.point.gradient).max() > tol and descent.advance():
+        rounding = np.finfo(self._narrow.dtype).eps
+        descent = Descent(evaluate, stage.start, n_pairs, signs=stage.signs, rounding=rounding)
+        while descent.residual > tol and descent.advance():
             if not self._accept(stage, descent.point):
                 break
             if self.n_iter >= end or self.n_fun >= self.max_fun:
@@ -122,7 +124,7 @@ class Objective:
             theta = stage.theta(x)
             loss, gradient = evaluate(theta)
             value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
-            if not (np.isfinite(value) and np.isfinite(np.dot(gradient, gradient))):
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
                 if self.n_fun == n_fun + 1:
                     raise NonFiniteError(self.n_iter)
                 return Point(x, np.inf, gradient)

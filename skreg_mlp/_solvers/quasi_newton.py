@@ -1,11 +1,16 @@
-"""L-BFGS: minimize a smooth f(x), x in R^n, from values and gradients alone.
+"""L-BFGS: minimize a smooth f(x), where variables may be held to a sign, from values and gradients.
 
 Each iteration goes from x along -H g, where H is the BFGS approximation of the inverse Hessian that
-the last pairs s = x' - x, y = g' - g give (Nocedal and Wright, Numerical Optimization, 2006,
-algorithm 7.5), to a point that meets the strong Wolfe conditions.
+the last pairs s = x' - x, y = g' - g give, to a point that meets the strong Wolfe conditions
+(Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.5).
 
-Vectors are float64 throughout: values and gradients of a float32 problem have the noise of that
-problem, and steps and differences shall add none.
+With signs, variables that are zero and whose gradient keeps them there are *held*. The others take
+the direction that the pairs give in their subspace, which leads to the projection of its end (the
+two-metric projection of Bertsekas, 1982, and Schmidt et al., 2009). So it may set many variables to
+zero at once, and the search still runs along a straight line.
+
+Vectors are float64 throughout: values and gradients of a float32 problem have the rounding errors
+of that problem, and steps and differences add none.
 """
 
 from typing import Any, NamedTuple
@@ -15,12 +20,11 @@ from scipy.linalg.lapack import dtrtrs
 
 DECREASE, CURVATURE = 1e-3, 0.9  # of the slope: the strong Wolfe conditions
 MAX_TRIALS = 50  # of one line search
-NARROW = 0.1  # of a step: a bracket as narrow tells of a kink, and its better end will do
-EPSILON = np.finfo(np.float64).eps
-NEAREST, FARTHEST = 1.1, 4.0  # times the last step: how far the next goes while f still falls
-SLOW = 0.66  # of its width: what is left of a bracket that shrinks too slowly
+NEAREST, FARTHEST = 1.1, 4.0  # times the last step: where the next goes while f still falls
 MARGIN = 0.1  # of a bracket: how far from its ends a trial stays
-STRAIGHT = 1e-12  # least cosine of s and y: below it, rounding is what a pair tells
+SLOW = 0.66  # of its width: what is left of a bracket that shrinks too slowly
+NARROW = 0.1  # of a step: a bracket as narrow has a kink inside
+STRAIGHT = 1e-10  # least cosine of s and y: below it, a pair tells of rounding
 
 
 class Point(NamedTuple):
@@ -40,68 +44,113 @@ class Pairs:
 
         H g = c g + S' R^-T (D p + c Y Y' p - c Y g) - c Y' p,    R p = S g.
 
-    So all pairs together take two passes over one matrix, which are BLAS calls. As y is the
-    difference of two gradients, S y and Y y are differences of S g and Y g.
+    So all pairs together take two passes over one matrix, which are BLAS calls. Where variables are
+    held, S, Y and g are those of the others.
     """
 
     def __init__(self, n, n_pairs):
         self._rows = np.empty((n_pairs, 2, n))  # a new pair takes the place of the oldest
         self._ys, self._yy = np.zeros((2, n_pairs, n_pairs))  # Y S' and Y Y', oldest pair first
+        self._ss = np.zeros(n_pairs)  # diagonal of S S'
         self.forget()
 
     def forget(self):
         self._places = np.empty(0, dtype=np.intp)
-        self._scale, self._products = 1.0, np.empty((2, 0))
+        self._pending, self._held, self._products = False, None, np.empty((2, 0))
 
     def __len__(self):
         return len(self._places)
 
     def add(self, s, y):
-        """Remember a step and what it changed in the gradient that `times` had last.
+        """Remember a step from where `times` had its last gradient, and the change y of that.
 
-        Unless f does not curve upward along it; returns whether it was remembered.
+        Unless f does not curve upward along it.
         """
-        curvature, square = np.dot(s, y), np.dot(y, y)
-        if not curvature > STRAIGHT * np.sqrt(square * np.dot(s, s)):
-            return False
+        if not np.dot(s, y) > STRAIGHT * np.sqrt(np.dot(s, s) * np.dot(y, y)):
+            return
         place = len(self)
         if place == len(self._rows):
             place, self._places = self._places[0], self._places[1:]
-            self._products = self._products[:, 1:]
+            self._products, self._ss[:-1] = self._products[:, 1:], self._ss[1:]
             for products in (self._ys, self._yy):
                 products[:-1, :-1] = products[1:, 1:]
         self._rows[place] = s, y
-        self._places = np.append(self._places, place)
-        self._scale, self._corner = curvature / square, (curvature, square)
-        return True
+        self._places, self._pending = np.append(self._places, place), True
+
+    def times(self, g, held=None):
+        """H g, zero where `held`; a gradient step of length one at most where there are no pairs."""
+        if held is not None:
+            g = np.where(held, 0.0, g)
+        k = len(self)
+        if not k:
+            return g * min(1.0, 1 / max(np.linalg.norm(g), np.finfo(float).tiny))
+        changed = held is not None and self._hold(held)
+        rows = self._rows[:k].reshape(2 * k, -1)
+        products = self._in_order(rows @ g)
+        if self._pending:
+            self._complete(None if changed else products[:, :-1] - self._products)
+        self._products = products
+        used = self._curved() if held is not None else slice(k)
+        weights, scale = self._weights(used, *products[:, used])
+        spread = np.zeros((k, 2))
+        spread[self._places[used]] = weights.T
+        result = spread.ravel() @ rows
+        result += scale * g
+        if held is not None:
+            result[held] = 0
+        return result
+
+    def _in_order(self, products):
+        """Products of all rows as those of S and Y, oldest first."""
+        return products.reshape(-1, 2)[self._places].T
+
+    def _hold(self, held):
+        """Let products be those of the variables that are not `held`; returns whether that is new."""
+        before = np.zeros_like(held) if self._held is None else self._held
+        self._held = held
+        changed = np.flatnonzero(held != before)
+        if len(changed):
+            s, y = self._rows[self._places[:, None], [0, 1]][..., changed].transpose(1, 0, 2)
+            k, sign = len(self), np.where(held[changed], -1.0, 1.0)
+            self._ys[:k, :k] += (sign * y) @ s.T
+            self._yy[:k, :k] += (sign * y) @ y.T
+            self._ss[:k] += np.einsum("ij,ij,j->i", s, s, sign)
+        return len(changed) > 0
 
     def _complete(self, products):
-        """Enter the products of the new pair: `products` are S g and Y g."""
-        last = len(self) - 1
-        changes = products[:, :last] - self._products
-        self._ys[last, :last], self._yy[last, :last] = changes
-        self._yy[:last, last] = changes[1]
-        self._ys[last, last], self._yy[last, last] = self._corner
+        """Enter the products of the last y with the pairs before.
 
-    def times(self, g):
-        """H g."""
-        k, c = len(self), self._scale
-        if not k:
-            return c * g
-        rows = self._rows[:k].reshape(2 * k, -1)
-        products = (rows @ g).reshape(-1, 2)[self._places].T
-        if products.shape[1] > self._products.shape[1]:
-            self._complete(products)
-        self._products = products
-        sg, yg = products
-        R = self._ys[:k, :k].T
+        It is a difference of gradients, so they are differences of S g and Y g, which is where
+        `products` come from, or None where other variables were held.
+        """
+        last = len(self) - 1
+        s, y = self._rows[self._places[last]]
+        if self._held is not None:
+            s, y = np.where(self._held, 0.0, (s, y))
+        if products is None:
+            rows = self._rows[: last + 1].reshape(2 * last + 2, -1)
+            products = self._in_order(rows @ y)[:, :last]
+        self._ys[last, :last], self._yy[last, :last] = products
+        self._yy[:last, last] = products[1]
+        self._ys[last, last], self._yy[last, last] = np.dot(s, y), np.dot(y, y)
+        self._ss[last] = np.dot(s, s)
+        self._pending = False
+
+    def _curved(self):
+        """Which pairs tell of upward curvature among the variables that are not held."""
+        k = len(self)
+        sizes = np.sqrt(np.maximum(self._yy.diagonal()[:k] * self._ss[:k], 0))
+        return np.flatnonzero(self._ys.diagonal()[:k] > STRAIGHT * sizes)
+
+    def _weights(self, used, sg, yg):
+        """H g as weights of S, weights of Y, and of g itself."""
+        if not len(sg):
+            return np.empty((2, 0)), 1.0
+        ys, yy = self._ys[used][:, used], self._yy[used][:, used]
+        R, scale = ys.T, ys[-1, -1] / yy[-1, -1]
         p = dtrtrs(R, sg)[0]
-        q = dtrtrs(R, R.diagonal() * p + c * (self._yy[:k, :k] @ p - yg), trans=1)[0]
-        weights = np.empty((k, 2))
-        weights[self._places, 0], weights[self._places, 1] = q, -c * p
-        result = weights.ravel() @ rows
-        result += c * g
-        return result
+        q = dtrtrs(R, R.diagonal() * p + scale * (yy @ p - yg), trans=1)[0]
+        return np.array([q, -scale * p]), scale
 
 
 class Trial(NamedTuple):
@@ -110,7 +159,7 @@ class Trial(NamedTuple):
     step: float
     value: float
     slope: float
-    point: Point
+    point: Any
 
 
 def cubic_minimizer(a, b):
@@ -139,38 +188,54 @@ def _between(low, high, halve):
     return float(np.clip(step, *sorted((low.step + MARGIN * width, high.step - MARGIN * width))))
 
 
-def wolfe_search(at, start, step):
+def _beyond(before, low, farthest):
+    """A longer step, while f still falls."""
+    step = cubic_minimizer(before, low)
+    if np.isnan(step):
+        step = FARTHEST * low.step
+    return min(float(np.clip(step, NEAREST * low.step, FARTHEST * low.step)), farthest)
+
+
+def wolfe_search(at, start, *, noise=0.0, farthest=np.inf):
     """A trial `at(step)` that meets the strong Wolfe conditions, or the best one found.
 
         value <= value_0 + DECREASE step slope_0,    abs(slope) <= CURVATURE abs(slope_0)
 
-    `start` is the trial of step 0; its slope is negative. Algorithms 3.5 and 3.6 of Nocedal and
-    Wright (2006) in one loop: `low` is the lowest trial that decreases enough, and `high`, once
-    there is one, the other end of a bracket in which such points lie. As in More and Thuente (1994)
-    a bracket that shrinks slowly is halved, and one that is narrow is a kink, where `low` must do.
-    Values may be infinite. The best one found is `start` where none is lower.
+    `start` is the trial of step 0, whose slope is negative; the first step is 1. Algorithms 3.5 and
+    3.6 of Nocedal and Wright (2006) in one loop: `low` is the lowest trial that decreases enough,
+    `high`, once there is one, the other end of a bracket in which such points lie. As in More and
+    Thuente (1994) a bracket that shrinks slowly is halved, and a narrow one has a kink inside, where
+    `low` must do. Values may be infinite.
+
+    Where values differ by less than `noise`, their rounding error, the slope says whether f
+    decreases enough (Hager and Zhang, 2005): it is still exact where differences of values are not.
     """
-    low, high, width = start, None, np.inf
+    low, high, width, step = start, None, np.inf, 1.0
+
+    def enough(trial):
+        if trial.value <= start.value + DECREASE * trial.step * start.slope:
+            return True
+        close = trial.value <= start.value + noise
+        return close and trial.slope <= (2 * DECREASE - 1) * start.slope
+
     for _ in range(MAX_TRIALS):
         trial, before = at(step), low
-        enough = trial.value <= start.value + DECREASE * step * start.slope
-        if not (enough and trial.value < low.value):
+        if not (enough(trial) and trial.value < low.value + noise):
             high = trial
         elif abs(trial.slope) <= -CURVATURE * start.slope:
             return trial
         else:
-            if trial.slope * (high.step - low.step if high else 1.0) >= 0:
-                high = low
             low = trial
+            if low.slope * (high.step - low.step if high else 1.0) >= 0:
+                high = before
         if high is None:
-            step = cubic_minimizer(before, low)
-            step = FARTHEST * low.step if np.isnan(step) else step
-            step = float(np.clip(step, NEAREST * low.step, FARTHEST * low.step))
+            if step >= farthest:
+                break
+            step = _beyond(before, low, farthest)
             continue
-        before, width = width, abs(high.step - low.step)
-        step = _between(low, high, width > SLOW * before)
-        hidden = -step * start.slope <= EPSILON * abs(start.value)  # by rounding
-        if hidden or width <= NARROW * max(low.step, high.step):
+        last, width = width, abs(high.step - low.step)
+        step = _between(low, high, halve=width > SLOW * last)
+        if width <= NARROW * max(low.step, high.step) or -step * start.slope <= noise:
             break
     return low
 
@@ -178,16 +243,26 @@ def wolfe_search(at, start, step):
 class Descent:
     """An L-BFGS run: `point` is the last iterate accepted, and `advance` finds the next.
 
-    ``evaluate(x)`` returns a `Point`; where f is not finite there, its value is inf, and the line
-    search steps back.
+    ``evaluate(x)`` returns a `Point`; where f is not finite its value is inf, and the line search
+    steps back. ``rounding`` is the relative error of values. ``signs``, if given, says what may be
+    the sign of each variable: 1 or -1, or 0 for either.
     """
 
-    def __init__(self, evaluate, x, n_pairs):
-        self._evaluate, self.point = evaluate, evaluate(x)
+    def __init__(self, evaluate, x, n_pairs, *, signs=None, rounding=np.finfo(np.float64).eps):
+        self._evaluate, self._signs, self._rounding = evaluate, signs, rounding
         self._pairs = Pairs(len(x), n_pairs)
+        self.point = evaluate(x)
+
+    @property
+    def residual(self):
+        """Largest entry of the gradient, or of how far its projected step goes."""
+        x, gradient = self.point.x, self.point.gradient
+        if self._signs is not None:
+            gradient = x - self._project(x - gradient)
+        return np.abs(gradient).max()
 
     def advance(self):
-        """Go to a lower point; returns False where none was found."""
+        """Go on to the next iterate; returns False where no lower point was found."""
         last = self.point
         self.point = self._search()
         if self.point is last and len(self._pairs):  # pairs of another place may be to blame
@@ -198,17 +273,31 @@ class Descent:
         self._pairs.add(self.point.x - last.x, self.point.gradient - last.gradient)
         return True
 
+    def _project(self, x):
+        return np.where(self._signs * x < 0, 0.0, x)
+
+    def _direction(self):
+        """Where to go, and how many times as far at most."""
+        x, gradient = self.point.x, self.point.gradient
+        if self._signs is None:
+            return -self._pairs.times(gradient), np.inf
+        held = (x == 0) & (self._signs * gradient > 0)
+        direction = self._project(x - self._pairs.times(gradient, held)) - x
+        shrinking = self._signs * direction < 0
+        return direction, np.min(-x[shrinking] / direction[shrinking], initial=np.inf)
+
     def _search(self):
-        """The next point along -H g; the last one where no lower one was found."""
+        """The next point along the direction; the last one where none was lower."""
         x, value, gradient, _ = self.point
-        direction = -self._pairs.times(gradient)
+        direction, farthest = self._direction()
         slope = float(np.dot(direction, gradient))
         if not slope < 0:
             return self.point
 
         def at(step):
-            point = self._evaluate(x + step * direction)
+            there = x + step * direction
+            point = self._evaluate(there if self._signs is None else self._project(there))
             return Trial(step, point.value, float(np.dot(direction, point.gradient)), point)
 
-        first = 1.0 if len(self._pairs) else min(1.0, 1 / np.sqrt(-slope))
-        return wolfe_search(at, Trial(0.0, value, slope, self.point), first).point
+        start, noise = Trial(0.0, value, slope, self.point), self._rounding * abs(value)
+        return wolfe_search(at, start, noise=noise, farthest=farthest).point
