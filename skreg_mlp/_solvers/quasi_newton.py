@@ -56,7 +56,7 @@ class Pairs:
 
     def forget(self):
         self._places = np.empty(0, dtype=np.intp)
-        self._pending, self._held, self._products = False, None, np.empty((2, 0))
+        self._pending, self._free, self._products = False, None, np.empty((2, 0))
 
     def __len__(self):
         return len(self._places)
@@ -77,56 +77,60 @@ class Pairs:
         self._rows[place] = s, y
         self._places, self._pending = np.append(self._places, place), True
 
-    def times(self, g, held=None):
-        """H g, zero where `held`; a gradient step of length one at most where there are no pairs."""
-        if held is not None:
-            g = np.where(held, 0.0, g)
+    def times(self, g, free=None):
+        """H g, zero where `free` is 0 and not 1; without pairs g, of length one at most."""
+        if free is not None:
+            g = g * free
         k = len(self)
         if not k:
-            return g * min(1.0, 1 / max(np.linalg.norm(g), np.finfo(float).tiny))
-        changed = held is not None and self._hold(held)
+            return g * min(1.0, 1 / max(np.linalg.norm(g), np.finfo(np.float64).tiny))
+        changed = free is not None and self._restrict(free)
         rows = self._rows[:k].reshape(2 * k, -1)
         products = self._in_order(rows @ g)
         if self._pending:
             self._complete(None if changed else products[:, :-1] - self._products)
         self._products = products
-        used = self._curved() if held is not None else slice(k)
-        weights, scale = self._weights(used, *products[:, used])
-        spread = np.zeros((k, 2))
-        spread[self._places[used]] = weights.T
-        result = spread.ravel() @ rows
+        used, scale, weights = self._used(), 1.0, np.zeros((k, 2))
+        if len(used):
+            of_s, of_y, scale = self._weights(used, *products[:, used])
+            places = self._places[used]
+            weights[places, 0], weights[places, 1] = of_s, of_y
+        result = weights.ravel() @ rows
         result += scale * g
-        if held is not None:
-            result[held] = 0
+        if free is not None:
+            result *= free
         return result
 
     def _in_order(self, products):
         """Products of all rows as those of S and Y, oldest first."""
         return products.reshape(-1, 2)[self._places].T
 
-    def _hold(self, held):
-        """Let products be those of the variables that are not `held`; returns whether that is new."""
-        before = np.zeros_like(held) if self._held is None else self._held
-        self._held = held
-        changed = np.flatnonzero(held != before)
-        if len(changed):
-            s, y = self._rows[self._places[:, None], [0, 1]][..., changed].transpose(1, 0, 2)
-            k, sign = len(self), np.where(held[changed], -1.0, 1.0)
-            self._ys[:k, :k] += (sign * y) @ s.T
-            self._yy[:k, :k] += (sign * y) @ y.T
-            self._ss[:k] += np.einsum("ij,ij,j->i", s, s, sign)
-        return len(changed) > 0
+    def _restrict(self, free):
+        """Let products be those of the variables `free`; returns whether that changes them."""
+        changed = np.flatnonzero(True if self._free is None else free != self._free)
+        if self._free is None:
+            changed = np.flatnonzero(free == 0)
+        self._free = free
+        if not len(changed):
+            return False
+        k, sign = len(self), 2 * free[changed] - 1
+        s, y = self._rows[:k].take(changed, axis=2)[self._places].transpose(1, 0, 2)
+        signed = sign * y
+        self._ys[:k, :k] += signed @ s.T
+        self._yy[:k, :k] += signed @ y.T
+        self._ss[:k] += (s * s) @ sign
+        return True
 
     def _complete(self, products):
         """Enter the products of the last y with the pairs before.
 
-        It is a difference of gradients, so they are differences of S g and Y g, which is where
-        `products` come from, or None where other variables were held.
+        As y is a difference of gradients, they are differences of S g and Y g; these come in
+        `products`, or None where other variables were free.
         """
         last = len(self) - 1
         s, y = self._rows[self._places[last]]
-        if self._held is not None:
-            s, y = np.where(self._held, 0.0, (s, y))
+        if self._free is not None:
+            s, y = s * self._free, y * self._free
         if products is None:
             rows = self._rows[: last + 1].reshape(2 * last + 2, -1)
             products = self._in_order(rows @ y)[:, :last]
@@ -136,21 +140,26 @@ class Pairs:
         self._ss[last] = np.dot(s, s)
         self._pending = False
 
-    def _curved(self):
-        """Which pairs tell of upward curvature among the variables that are not held."""
+    def _used(self):
+        """Which pairs tell of upward curvature among the variables that are free."""
         k = len(self)
-        sizes = np.sqrt(np.maximum(self._yy.diagonal()[:k] * self._ss[:k], 0))
-        return np.flatnonzero(self._ys.diagonal()[:k] > STRAIGHT * sizes)
+        if self._free is None:
+            return np.arange(k)
+        curvature = self._ys.diagonal()[:k]
+        return np.flatnonzero(
+            curvature * np.abs(curvature) > STRAIGHT**2 * self._yy.diagonal()[:k] * self._ss[:k]
+        )
 
     def _weights(self, used, sg, yg):
-        """H g as weights of S, weights of Y, and of g itself."""
-        if not len(sg):
-            return np.empty((2, 0)), 1.0
-        ys, yy = self._ys[used][:, used], self._yy[used][:, used]
+        """H g as weights of S and Y, and the weight of g itself."""
+        k = len(self)
+        ys, yy = self._ys[:k, :k], self._yy[:k, :k]
+        if len(used) < k:
+            ys, yy = ys[used][:, used], yy[used][:, used]
         R, scale = ys.T, ys[-1, -1] / yy[-1, -1]
         p = dtrtrs(R, sg)[0]
         q = dtrtrs(R, R.diagonal() * p + scale * (yy @ p - yg), trans=1)[0]
-        return np.array([q, -scale * p]), scale
+        return q, -scale * p, scale
 
 
 class Trial(NamedTuple):
@@ -249,17 +258,26 @@ class Descent:
     """
 
     def __init__(self, evaluate, x, n_pairs, *, signs=None, rounding=np.finfo(np.float64).eps):
-        self._evaluate, self._signs, self._rounding = evaluate, signs, rounding
+        self._evaluate, self._rounding = evaluate, rounding
+        self._bounded = signs is not None
+        if self._bounded:
+            self._least = np.where(signs > 0, 0.0, -np.inf)
+            self._largest = np.where(signs < 0, 0.0, np.inf)
         self._pairs = Pairs(len(x), n_pairs)
         self.point = evaluate(x)
 
+    def _project(self, x):
+        return np.minimum(np.maximum(x, self._least), self._largest)
+
+    def _slopes(self):
+        """The gradient, or how far its projected step goes."""
+        x, gradient = self.point.x, self.point.gradient
+        return x - self._project(x - gradient) if self._bounded else gradient
+
     @property
     def residual(self):
-        """Largest entry of the gradient, or of how far its projected step goes."""
-        x, gradient = self.point.x, self.point.gradient
-        if self._signs is not None:
-            gradient = x - self._project(x - gradient)
-        return np.abs(gradient).max()
+        """Largest entry of the gradient, or of its projected step: zero at a minimum."""
+        return np.abs(self._slopes()).max()
 
     def advance(self):
         """Go on to the next iterate; returns False where no lower point was found."""
@@ -273,18 +291,13 @@ class Descent:
         self._pairs.add(self.point.x - last.x, self.point.gradient - last.gradient)
         return True
 
-    def _project(self, x):
-        return np.where(self._signs * x < 0, 0.0, x)
-
     def _direction(self):
         """Where to go, and how many times as far at most."""
         x, gradient = self.point.x, self.point.gradient
-        if self._signs is None:
+        if not self._bounded:
             return -self._pairs.times(gradient), np.inf
-        held = (x == 0) & (self._signs * gradient > 0)
-        direction = self._project(x - self._pairs.times(gradient, held)) - x
-        shrinking = self._signs * direction < 0
-        return direction, np.min(-x[shrinking] / direction[shrinking], initial=np.inf)
+        free = ((x != 0) | (self._slopes() != 0)).astype(np.float64)
+        return self._project(x - self._pairs.times(gradient, free)) - x, 1.0
 
     def _search(self):
         """The next point along the direction; the last one where none was lower."""
@@ -296,7 +309,7 @@ class Descent:
 
         def at(step):
             there = x + step * direction
-            point = self._evaluate(there if self._signs is None else self._project(there))
+            point = self._evaluate(self._project(there) if self._bounded else there)
             return Trial(step, point.value, float(np.dot(direction, point.gradient)), point)
 
         start, noise = Trial(0.0, value, slope, self.point), self._rounding * abs(value)
