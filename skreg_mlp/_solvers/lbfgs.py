@@ -1,6 +1,6 @@
-"""Full-batch minimization of loss + weighted l1, l2 and group terms, by L-BFGS-B throughout.
+"""Full-batch minimization of loss + weighted l1, l2 and group terms, by L-BFGS throughout.
 
-Two smooth problems with bounds stand in for the kinked one, in turn:
+Two smooth problems stand in for the kinked one, in turn. In both, signs of variables may be held.
 
 * `Lifted`: w = s_g (u - v) with u, v >= 0. Splitting a weight into u - v makes the l1 term linear
   and its zeros active bounds. Gating group g by s_g turns strength_g norm2(w_g) into
@@ -16,15 +16,13 @@ least-norm subgradient says which zeros must come back.
 """
 
 import numpy as np
-from scipy import optimize
 
 from skreg_mlp._solvers.quasi_newton import Descent, Point
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
 
-MAX_LINE_SEARCH = 50
 PAIRS = 30  # kept by L-BFGS: more cost more an iteration than they save
 FEWEST_PAIRS = 5
-PAIRS_BYTES = 2**28  # fewer pairs are kept where they would be larger: 32 bytes a variable each
+PAIRS_BYTES = 2**27  # fewer pairs are kept where they would be larger: 16 bytes a variable each
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 LIFTED_TOL = 3e-2  # of the least strength: then most zeros are known, and the rest is smaller
@@ -37,25 +35,8 @@ class _Stop(Exception):
     """The budget is used up, or the history asks to stop."""
 
 
-class _Escaping(Exception):
-    """Carries the StopIteration of a user's function, which scipy would take for its own."""
-
-
-class _EndOfStage(Exception):
-    """The stage has nothing more to give."""
-
-
 def _n_pairs(n_variables):
-    return int(np.clip(PAIRS_BYTES // (32 * n_variables), FEWEST_PAIRS, PAIRS))
-
-
-# what may be the sign of a variable: 0 for either
-BOUNDS = {0: (None, None), 1: (0.0, None), -1: (None, 0.0)}
-
-
-def _bounds(signs):
-    """As L-BFGS-B reads them: pairs that are shared, where `Bounds` make two numbers a variable."""
-    return None if signs is None else [BOUNDS[sign] for sign in signs.tolist()]
+    return int(np.clip(PAIRS_BYTES // (16 * n_variables), FEWEST_PAIRS, PAIRS))
 
 
 class Objective:
@@ -98,84 +79,48 @@ class Objective:
         """Run L-BFGS on one stage from its start; the last iterate ends in `self.theta`."""
         if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
             raise _Stop
-        if not len(stage.start):  # nothing may move: such as intercepts that are held at zero
+        n_variables = len(stage.start)
+        if not n_variables:  # nothing may move: such as intercepts that are held at zero
             return
-        evaluate = self._evaluation(stage)
-        end = min(self.n_iter + max_iter, self.max_iter)
-        n_pairs = int(min(_n_pairs(len(stage.start)), end - self.n_iter))
-        import os
-        if stage.signs is not None and "SCIPY" in os.environ:
-            self._within_bounds(stage, evaluate, tol, n_pairs, end)
-            return
-        rounding = np.finfo(self._narrow.dtype).eps
-        descent = Descent(evaluate, stage.start, n_pairs, signs=stage.signs, rounding=rounding)
-        while descent.residual > tol and descent.advance():
-            if not self._accept(stage, descent.point):
+        max_iter = min(max_iter, self.max_iter - self.n_iter)
+        end = self.n_iter + max_iter
+        descent = Descent(
+            self._function(stage),
+            stage.start,
+            int(min(_n_pairs(n_variables), max_iter)),
+            signs=stage.signs,
+            rounding=np.finfo(self._narrow.dtype).eps,
+        )
+        while descent.residual > tol and self.n_iter < end and self.n_fun < self.max_fun:
+            if not descent.advance():
                 break
-            if self.n_iter >= end or self.n_fun >= self.max_fun:
+            self._accept(descent.point)
+            if self.history.stopped or stage.collapsed(descent.point.x):
                 break
 
-    def _evaluation(self, stage):
-        """The stage as a function of x, infinite where it is not finite; at its start it must be."""
-        evaluate, n_fun = self._on(stage.support), self.n_fun
+    def _function(self, stage):
+        """The stage as a function of x; only at its first point must it be finite."""
+        loss_and_gradient, first = self._on(stage.support), self.n_fun + 1
 
-        def point(x):
+        def evaluate(x):
             self.history.begin()
             theta = stage.theta(x)
-            loss, gradient = evaluate(theta)
+            loss, gradient = loss_and_gradient(theta)
             value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
             if not (np.isfinite(value) and np.isfinite(gradient).all()):
-                if self.n_fun == n_fun + 1:
+                if self.n_fun == first:
                     raise NonFiniteError(self.n_iter)
-                return Point(x, np.inf, gradient)
+                value, gradient = np.inf, np.zeros_like(x)
             return Point(x, value, gradient, (theta, loss))
 
-        return point
+        return evaluate
 
-    def _accept(self, stage, point):
-        """Record an iterate; returns whether the stage is to go on."""
+    def _accept(self, point):
+        """Count and record an iterate."""
         self.n_iter += 1
         self.theta, loss = point.note
-        self._record(loss)
-        return not (self.history.stopped or stage.collapsed(point.x))
-
-    def _within_bounds(self, stage, evaluate, tol, n_pairs, end):
-        seen = {}
-
-        def value_and_gradient(x):
-            point = evaluate(x.copy())
-            if np.isinf(point.value):
-                # a wall, low enough for the line search to interpolate a useful shorter step
-                return seen["value"] + 10 * (1 + abs(seen["value"])), np.zeros_like(x)
-            seen.update(value=point.value, point=point)
-            return point.value, point.gradient
-
-        def accept(x):
-            if not self._accept(stage, seen["point"]):
-                raise _EndOfStage
-
-        try:
-            optimize.fmin_l_bfgs_b(
-                value_and_gradient,
-                stage.start,
-                bounds=_bounds(stage.signs),
-                m=n_pairs,
-                factr=0,
-                pgtol=tol,
-                maxfun=self.max_fun - self.n_fun,
-                maxiter=end - self.n_iter,
-                callback=accept,
-                maxls=MAX_LINE_SEARCH,
-            )
-        except _EndOfStage:
-            pass
-
-    def _record(self, loss):
         theta = self.theta.astype(self._narrow.dtype)
-        try:
-            self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
-        except StopIteration as error:
-            raise _Escaping from error
+        self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
         if self.history.exhausted:
             raise _Stop
         if self.history.stopped:  # end as at max_iter, with the exact zeros that a stage leaves
@@ -480,8 +425,6 @@ def minimize(problem, theta, history, *, tol, max_iter, max_fun):
     except _Stop:
         result.message = f"max_iter={max_iter} or max_fun={max_fun} reached"
         result.remedy = "raise max_iter and max_fun, raise tol, or scale the data."
-    except _Escaping as error:
-        raise error.__cause__ from None
     except KeyboardInterrupt:
         result.interrupted = True
     if history.best is not None:

@@ -24,6 +24,7 @@ NEAREST, FARTHEST = 1.1, 4.0  # times the last step: where the next goes while f
 MARGIN = 0.1  # of a bracket: how far from its ends a trial stays
 SLOW = 0.66  # of its width: what is left of a bracket that shrinks too slowly
 NARROW = 0.1  # of a step: a bracket as narrow has a kink inside
+EPSILON, TINY = np.finfo(np.float64).eps, np.finfo(np.float64).tiny
 STRAIGHT = 1e-10  # least cosine of s and y: below it, a pair tells of rounding
 
 
@@ -83,7 +84,7 @@ class Pairs:
             g = g * free
         k = len(self)
         if not k:
-            return g * min(1.0, 1 / max(np.linalg.norm(g), np.finfo(np.float64).tiny))
+            return g * min(1.0, 1 / max(np.linalg.norm(g), TINY))
         changed = free is not None and self._restrict(free)
         rows = self._rows[:k].reshape(2 * k, -1)
         products = self._in_order(rows @ g)
@@ -107,9 +108,7 @@ class Pairs:
 
     def _restrict(self, free):
         """Let products be those of the variables `free`; returns whether that changes them."""
-        changed = np.flatnonzero(True if self._free is None else free != self._free)
-        if self._free is None:
-            changed = np.flatnonzero(free == 0)
+        changed = np.flatnonzero(free != (1.0 if self._free is None else self._free))
         self._free = free
         if not len(changed):
             return False
@@ -213,8 +212,8 @@ def wolfe_search(at, start, *, noise=0.0, farthest=np.inf):
     `start` is the trial of step 0, whose slope is negative; the first step is 1. Algorithms 3.5 and
     3.6 of Nocedal and Wright (2006) in one loop: `low` is the lowest trial that decreases enough,
     `high`, once there is one, the other end of a bracket in which such points lie. As in More and
-    Thuente (1994) a bracket that shrinks slowly is halved, and a narrow one has a kink inside, where
-    `low` must do. Values may be infinite.
+    Thuente (1994) a bracket that shrinks slowly is halved, and where one is narrow `low` must do:
+    there is a kink inside. Values may be infinite.
 
     Where values differ by less than `noise`, their rounding error, the slope says whether f
     decreases enough (Hager and Zhang, 2005): it is still exact where differences of values are not.
@@ -257,7 +256,7 @@ class Descent:
     the sign of each variable: 1 or -1, or 0 for either.
     """
 
-    def __init__(self, evaluate, x, n_pairs, *, signs=None, rounding=np.finfo(np.float64).eps):
+    def __init__(self, evaluate, x, n_pairs, *, signs=None, rounding=EPSILON):
         self._evaluate, self._rounding = evaluate, rounding
         self._bounded = signs is not None
         if self._bounded:
