@@ -186,7 +186,7 @@ LINES = {
     "near": lambda t: ((1e4 * t - 1) ** 2, 2e4 * (1e4 * t - 1)),
     "very far": lambda t: ((1e-3 * t - 1) ** 2, 2e-3 * (1e-3 * t - 1)),
     "wavy": lambda t: (np.cos(5 * t) / 5 - t + t * t / 9, -np.sin(5 * t) - 1 + 2 * t / 9),
-    "wall": lambda t: (-np.log(1 - 3 * t) - 4 * t, 3 / (1 - 3 * t) - 4) if t < 0.33 else (np.inf, 0),
+    "wall": lambda t: (np.inf, 0) if t > 0.3 else (-np.log(1 - 3 * t) - 4 * t, 3 / (1 - 3 * t) - 4),
 }  # fmt: skip
 
 

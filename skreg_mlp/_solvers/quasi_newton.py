@@ -260,6 +260,7 @@ class Descent:
         self._evaluate, self._rounding = evaluate, rounding
         self._bounded = signs is not None
         if self._bounded:
+            self._limited = signs != 0
             self._least = np.where(signs > 0, 0.0, -np.inf)
             self._largest = np.where(signs < 0, 0.0, np.inf)
         self._pairs = Pairs(len(x), n_pairs)
@@ -296,7 +297,10 @@ class Descent:
         if not self._bounded:
             return -self._pairs.times(gradient), np.inf
         free = ((x != 0) | (self._slopes() != 0)).astype(np.float64)
-        return self._project(x - self._pairs.times(gradient, free)) - x, 1.0
+        direction = self._project(x - self._pairs.times(gradient, free)) - x
+        nearing = np.flatnonzero(self._limited & (x * direction < 0))
+        rates = -direction[nearing] / x[nearing]  # at most 1, for the projection is feasible
+        return direction, 1 / float(rates.max(initial=TINY))
 
     def _search(self):
         """The next point along the direction; the last one where none was lower."""
