@@ -114,10 +114,13 @@ def test_as_few_evaluations_as_scipy(kind):
     for _, f, start in PROBLEMS:
         signs = SIGNS[kind](len(start))
         f, x = Counted(f), feasible(start, signs)
-        descend(f, x, signs=signs)
-        ratios.append(f.n_fun / by_scipy(f.f, x, signs).nfev)
+        run, _ = descend(f, x, signs=signs)
+        theirs = by_scipy(f.f, x, signs)
+        if np.isclose(run.point.value, theirs.fun, rtol=1e-4):  # the same minimum
+            ratios.append(f.n_fun / theirs.nfev)
+    assert len(ratios) > 15
     assert np.exp(np.mean(np.log(ratios))) < 1.1
-    assert max(ratios) < 2
+    assert max(ratios) < 1.8
 
 
 @pytest.mark.parametrize("n_pairs", [1, 3, 50])

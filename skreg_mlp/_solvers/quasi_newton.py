@@ -53,14 +53,20 @@ class Pairs:
         self._rows = np.empty((n_pairs, 2, n))  # a new pair takes the place of the oldest
         self._ys, self._yy = np.zeros((2, n_pairs, n_pairs))  # Y S' and Y Y', oldest pair first
         self._ss = np.zeros(n_pairs)  # diagonal of S S'
+        self._cycle = np.tile(np.arange(n_pairs), 2)
         self.forget()
 
     def forget(self):
-        self._places = np.empty(0, dtype=np.intp)
+        self._oldest = self._n = 0
         self._pending, self._free, self._products = False, None, np.empty((2, 0))
 
     def __len__(self):
-        return len(self._places)
+        return self._n
+
+    @property
+    def _places(self):
+        """Where the pairs are, oldest first."""
+        return self._cycle[self._oldest : self._oldest + self._n]
 
     def add(self, s, y):
         """Remember a step from where `times` had its last gradient, and the change y of that.
@@ -69,33 +75,37 @@ class Pairs:
         """
         if not np.dot(s, y) > STRAIGHT * np.sqrt(np.dot(s, s) * np.dot(y, y)):
             return
-        place = len(self)
-        if place == len(self._rows):
-            place, self._places = self._places[0], self._places[1:]
+        if self._n < len(self._rows):
+            self._n += 1
+        else:
+            self._oldest = (self._oldest + 1) % self._n
             self._products, self._ss[:-1] = self._products[:, 1:], self._ss[1:]
             for products in (self._ys, self._yy):
                 products[:-1, :-1] = products[1:, 1:]
-        self._rows[place] = s, y
-        self._places, self._pending = np.append(self._places, place), True
+        newest = self._rows[self._places[-1]]
+        newest[0], newest[1] = s, y
+        self._pending = True
 
     def times(self, g, free=None):
-        """H g, zero where `free` is 0 and not 1; without pairs g, of length one at most."""
+        """H g among the variables where `free` is 1 and not 0, where it is zero.
+
+        Without pairs it is g, of length one at most.
+        """
         if free is not None:
             g = g * free
         k = len(self)
-        if not k:
-            return g * min(1.0, 1 / max(np.linalg.norm(g), TINY))
         changed = free is not None and self._restrict(free)
-        rows = self._rows[:k].reshape(2 * k, -1)
+        rows = self._rows[:k].reshape(2 * k, len(g))
         products = self._in_order(rows @ g)
         if self._pending:
             self._complete(None if changed else products[:, :-1] - self._products)
         self._products = products
-        used, scale, weights = self._used(), 1.0, np.zeros((k, 2))
-        if len(used):
-            of_s, of_y, scale = self._weights(used, *products[:, used])
-            places = self._places[used]
-            weights[places, 0], weights[places, 1] = of_s, of_y
+        used = self._used()
+        if not len(used):
+            return g * min(1.0, 1 / max(np.linalg.norm(g), TINY))
+        of_s, of_y, scale = self._weights(used, *products[:, used])
+        weights, places = np.zeros((k, 2)), self._places[used]
+        weights[places, 0], weights[places, 1] = of_s, of_y
         result = weights.ravel() @ rows
         result += scale * g
         if free is not None:
