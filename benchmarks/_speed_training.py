@@ -36,6 +36,8 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from skreg_mlp import RegularizedMLPClassifier, regularization_path
+from skreg_mlp._solvers import lbfgs as solver
+from skreg_mlp._solvers.quasi_newton import Point
 
 ALPHA = 1e-4
 ALL_EPOCHS = dict(batch_size=BATCH, n_iter_no_change=10**6, tol=0)  # no early end
@@ -203,23 +205,28 @@ def short(options):
 
 
 def evaluations(make, X, y, seed):
-    """Of a fit: (seconds since its start, objective) at scipy's calls, seconds per call, the model.
+    """Of a fit: (seconds since its start, objective) at each call, seconds per call, the model.
 
-    Both packages minimise by `scipy.optimize.minimize`, where the calls are intercepted.
+    Intercepted are the calls of the function that is to be minimized: scikit-learn hands it to
+    `scipy.optimize.minimize`, and ours to `Descent`.
     """
-    times, values, minimize = [], [], optimize.minimize
+    times, values = [], []
 
-    def recording(fun, *args, **kwargs):
-        def recorded(*args):
+    def recorded(fun):
+        def recording(*args):
             result = fun(*args)
             times.append(time.perf_counter() - start)
-            values.append(result[0])
+            values.append(result.value if isinstance(result, Point) else result[0])
             return result
 
-        return minimize(recorded, *args, **kwargs)
+        return recording
+
+    def wrapped(minimizer):
+        return lambda fun, *args, **kwargs: minimizer(recorded(fun), *args, **kwargs)
 
     model = make(random_state=seed)
-    with mock.patch.object(optimize, "minimize", recording):
+    ours = mock.patch.object(solver, "Descent", wrapped(solver.Descent))
+    with ours, mock.patch.object(optimize, "minimize", wrapped(optimize.minimize)):
         start = time.perf_counter()
         model.fit(X, y)
         elapsed = time.perf_counter() - start
@@ -230,8 +237,8 @@ def lbfgs(options):
     """100 iterations of solver="lbfgs" on all rows, 100 hidden units, the objective of "A fit".
 
     An evaluation is the loss and its gradient; its microseconds are those of the whole fit over
-    the number of evaluations that L-BFGS-B asks for, so that they have their share of all else: of
-    L-BFGS-B itself, which remembers more steps for ours, and of the certificate. "l1" is ours
+    the number of evaluations that L-BFGS asks for, so that they have their share of all else: of
+    L-BFGS itself, which remembers more steps for ours, and of the certificate. "l1" is ours
     with an alpha that leaves few weights, until tol=1e-3; "l1, warm" goes on from there, at 1.2
     times that alpha until tol=1e-4, and works on what is left of the network. "products" are the
     matrix products of the same shapes alone. "s to target" is the time to 1.05 times the worst

@@ -8,7 +8,7 @@ are medians over the repetitions; "a / b" is the median of the paired ratios, ho
     python benchmarks/speed.py --markdown docs/benchmarks.md
 
 takes about eight minutes with `--threads 1`, and more than twice as long with both 1 and 2: the
-small vectors of L-BFGS-B gain nothing from a second BLAS thread. A part of it:
+small vectors of L-BFGS gain nothing from a second BLAS thread. A part of it:
 
     python benchmarks/speed.py --sections step predict --threads 1 --dtypes float32 --repetitions 3
 """

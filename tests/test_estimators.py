@@ -634,9 +634,9 @@ def test_penalty_instances(cls, name, solver):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_penalty_instance_keeps_its_own_l1_ratio(solver):
-    instance = fitted(penalty=ElasticNet(l1_ratio=0.9), l1_ratio=0.1, alpha=0.05, solver=solver)
-    named = fitted(penalty="elasticnet", l1_ratio=0.9, alpha=0.05, solver=solver)
-    other = fitted(penalty="elasticnet", l1_ratio=0.1, alpha=0.05, solver=solver)
+    instance = fitted(penalty=ElasticNet(l1_ratio=0.9), l1_ratio=0.1, alpha=0.03, solver=solver)
+    named = fitted(penalty="elasticnet", l1_ratio=0.9, alpha=0.03, solver=solver)
+    other = fitted(penalty="elasticnet", l1_ratio=0.1, alpha=0.03, solver=solver)
     assert_array_equal(instance.coefs_[0], named.coefs_[0])
     assert np.abs(instance.coefs_[0] - other.coefs_[0]).max() > 1e-3
 

@@ -18,7 +18,7 @@ import numpy as np
 from skreg_mlp._kernels import fused
 
 BEND = 3.0  # the magnitude that a value tends to, far from the median
-BLOCK_ROWS = 512  # of a pass over all rows
+BLOCK_ROWS = 512  # that are copied or decoded at a time
 FEW_OUTPUTS = 5  # for each column: as many are multiplied faster as an array
 SMALL_COPY = 2**25  # bytes that a copy of columns may take, however many they are
 DTYPE = np.dtype(np.float32)  # of encoded values; weights and their products may be wider

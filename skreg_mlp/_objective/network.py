@@ -48,13 +48,14 @@ class Network:
     def layers(self, theta):
         """Weights and intercepts of every layer as views of `theta`.
 
-        Those of the last two vectors are kept, a solver's iterate and its gradient.
+        Those of the last three vectors are kept: a solver's iterate, its gradient, and the gradient
+        of a block of rows.
         """
         for known, layers in self._seen:
             if known is theta:
                 return layers
         layers = list(zip(self.coefs(theta), self.biases(theta)))
-        self._seen = [(theta, layers), *self._seen[:1]]
+        self._seen = [(theta, layers), *self._seen[:2]]
         return layers
 
     def places(self, units):

@@ -9,10 +9,10 @@ special case. Passes over all rows go block by block, so that memory does not gr
 
 import numpy as np
 
-from skreg_mlp._objective.coding import BLOCK_ROWS
 from skreg_mlp._objective.network import Network, Workspace, reaching
 from skreg_mlp._objective.penalized import Penalties
 
+BLOCK_ROWS = 1024  # of a pass over all rows: smaller blocks cost more calls
 WORTH_CUTTING = 0.7  # of its parameters: what part of a network must be left to train that alone
 STEEPNESS_ROWS = 1024  # that say how steep the loss is: it is for a warning, not for the fit
 

@@ -1,6 +1,6 @@
-"""Full-batch minimization of loss + weighted l1, l2 and group terms, by L-BFGS-B throughout.
+"""Full-batch minimization of loss + weighted l1, l2 and group terms, by L-BFGS throughout.
 
-Two smooth problems with bounds stand in for the kinked one, in turn:
+Two smooth problems stand in for the kinked one, in turn. In both, signs of variables may be held.
 
 * `Lifted`: w = s_g (u - v) with u, v >= 0. Splitting a weight into u - v makes the l1 term linear
   and its zeros active bounds. Gating group g by s_g turns strength_g norm2(w_g) into
@@ -16,14 +16,13 @@ least-norm subgradient says which zeros must come back.
 """
 
 import numpy as np
-from scipy import optimize
 
+from skreg_mlp._solvers.quasi_newton import Descent, Point
 from skreg_mlp._solvers.result import History, NonFiniteError, Result
 
-MAX_LINE_SEARCH = 50
 PAIRS = 30  # kept by L-BFGS: more cost more an iteration than they save
 FEWEST_PAIRS = 5
-PAIRS_BYTES = 2**28  # fewer pairs are kept where they would be larger: 32 bytes a variable each
+PAIRS_BYTES = 2**27  # fewer pairs are kept where they would be larger: 16 bytes a variable each
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 LIFTED_TOL = 3e-2  # of the least strength: then most zeros are known, and the rest is smaller
@@ -36,25 +35,8 @@ class _Stop(Exception):
     """The budget is used up, or the history asks to stop."""
 
 
-class _Escaping(Exception):
-    """Carries the StopIteration of a user's function, which scipy would take for its own."""
-
-
-class _EndOfStage(Exception):
-    """The stage has nothing more to give."""
-
-
 def _n_pairs(n_variables):
-    return int(np.clip(PAIRS_BYTES // (32 * n_variables), FEWEST_PAIRS, PAIRS))
-
-
-# what may be the sign of a variable: 0 for either
-BOUNDS = {0: (None, None), 1: (0.0, None), -1: (None, 0.0)}
-
-
-def _bounds(signs):
-    """As L-BFGS-B reads them: pairs that are shared, where `Bounds` make two numbers a variable."""
-    return None if signs is None else [BOUNDS[sign] for sign in signs.tolist()]
+    return int(np.clip(PAIRS_BYTES // (16 * n_variables), FEWEST_PAIRS, PAIRS))
 
 
 class Objective:
@@ -94,61 +76,63 @@ class Objective:
         return self.loss_and_gradient(theta)[0] + self.problem.penalties.value(theta)
 
     def minimize(self, stage, tol, max_iter=np.inf):
-        """Run L-BFGS-B on one stage from its start; the last iterate ends in `self.theta`."""
-        seen, evaluate = {}, self._on(stage.support)
-
-        def value_and_gradient(x):
-            self.history.begin()
-            theta = stage.theta(x)
-            loss, gradient = evaluate(theta)
-            value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
-            if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-                if not seen:
-                    raise NonFiniteError(self.n_iter)
-                # a wall, low enough for the line search to interpolate a useful shorter step
-                return seen["value"] + 10 * (1 + abs(seen["value"])), np.zeros_like(x)
-            seen.update(value=value, loss=loss)
-            return value, gradient
-
-        def accept(x):
-            self.n_iter += 1
-            self.theta = stage.theta(x)
-            self._record(seen["loss"])
-            if stage.collapsed(x):
-                raise _EndOfStage
-
+        """Run L-BFGS on one stage from its start; the last iterate ends in `self.theta`."""
         if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
             raise _Stop
-        if not len(stage.start):  # nothing may move: such as intercepts that are held at zero
+        n_variables = len(stage.start)
+        if not n_variables:  # nothing may move: such as intercepts that are held at zero
             return
-        n_iter = min(max_iter, self.max_iter - self.n_iter)
-        try:
-            optimize.fmin_l_bfgs_b(
-                value_and_gradient,
-                stage.start,
-                bounds=_bounds(stage.signs),
-                m=min(_n_pairs(len(stage.start)), n_iter),
-                factr=0,
-                pgtol=tol,
-                maxfun=self.max_fun - self.n_fun,
-                maxiter=n_iter,
-                callback=accept,
-                maxls=MAX_LINE_SEARCH,
-            )
-        except _EndOfStage:
-            pass
+        max_iter = min(max_iter, self.max_iter - self.n_iter)
+        end = self.n_iter + max_iter
+        descent = Descent(
+            self._function(stage),
+            stage.start,
+            int(min(_n_pairs(n_variables), max_iter)),
+            signs=stage.signs,
+            rounding=np.finfo(self._narrow.dtype).eps,
+        )
+        while descent.residual > tol and self.n_iter < end and self.n_fun < self.max_fun:
+            if not descent.advance():
+                break
+            self._accept(descent.point)
+            if self.history.stopped or stage.collapsed(descent.point.x):
+                break
 
-    def _record(self, loss):
+    def _function(self, stage):
+        """The stage as a function of x; only at its first point must it be finite."""
+        loss_and_gradient, first = self._on(stage.support), self.n_fun + 1
+
+        def evaluate(x):
+            self.history.begin()
+            theta = stage.theta(x)
+            loss, gradient = loss_and_gradient(theta)
+            value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+                if self.n_fun == first:
+                    raise NonFiniteError(self.n_iter)
+                value, gradient = np.inf, np.zeros_like(x)
+            return Point(x, value, gradient, (theta, loss))
+
+        return evaluate
+
+    def _accept(self, point):
+        """Count and record an iterate."""
+        self.n_iter += 1
+        self.theta, loss = point.note
         theta = self.theta.astype(self._narrow.dtype)
-        try:
-            self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
-        except StopIteration as error:
-            raise _Escaping from error
+        self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
         if self.history.exhausted:
             raise _Stop
         if self.history.stopped:  # end as at max_iter, with the exact zeros that a stage leaves
             self.max_iter = self.n_iter
-            raise _EndOfStage
+
+
+def _places(mask):
+    """Where `mask` is true: as a slice where it can be, for views are cheaper than copies."""
+    places = np.flatnonzero(mask)
+    if len(places) and places[-1] - places[0] == len(places) - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
 
 
 class Lifted:
@@ -156,72 +140,72 @@ class Lifted:
 
     def __init__(self, terms, theta, active):
         self.support = active
-        self._active, self._n = np.flatnonzero(active), len(theta)
-        self._l1, self._l2 = terms.l1[active], terms.l2[active]
-        self._split = np.flatnonzero(self._l1 > 0)
-        group = terms.groups[active]
-        self._gated = np.flatnonzero(group >= 0)
+        self._active, self._n = _places(active), len(theta)
+        l1, self._l2, group = terms.l1[active], terms.l2[active], terms.groups[active]
+        self._split, self._gated = _places(l1 > 0), _places(group >= 0)
+        self._slope = l1[self._split]
         gates, self._group = np.unique(group[self._gated], return_inverse=True)
-        self._strength = terms.strength[gates]
-        self._ridge = np.zeros(len(group))
-        self._ridge[self._gated] = self._strength[self._group]
-        self.start = self._lift(theta[active])
+        strength, ridge = terms.strength[gates], np.zeros(len(group))
+        ridge[self._gated] = strength[self._group]
+        self._ridge = np.concatenate([ridge, ridge[self._split], strength])
+        self._ends = len(group), len(group) + len(self._slope)
+        self.start = self._lift(theta[active], len(gates))
         self.signs = None
-        if len(self._split):
+        if len(self._slope):
             self.signs = np.zeros(len(self.start), dtype=np.int8)
-            self.signs[self._split] = self.signs[len(group) :] = 1
+            self.signs[: len(group)][self._split] = self.signs[len(group) :] = 1
 
-    def _lift(self, w):
-        squares = np.bincount(self._group, (w * w)[self._gated], len(self._strength))
+    def _lift(self, w, n_gates):
+        squares = np.bincount(self._group, (w * w)[self._gated], n_gates)
         s = np.sqrt(np.sqrt(squares))
-        u = w / np.where(self._gate(s) > 0, self._gate(s), 1)
+        gate = self._gate(s)
+        u = w / np.where(gate > 0, gate, 1)
         v = np.maximum(-u[self._split], 0)
         u[self._split] = np.maximum(u[self._split], 0)
         return np.concatenate([u, v, s])
 
     def _gate(self, s):
-        gate = np.ones(len(self._active))
+        gate = np.ones(self._ends[0])
         gate[self._gated] = s[self._group]
         return gate
 
     def _unpack(self, x):
-        n, m = len(self._active), len(self._split)
-        return x[:n], x[n : n + m], x[n + m :]
+        n, m = self._ends
+        return x[:n], x[n:m], x[m:]
 
     def theta(self, x):
         u, v, s = self._unpack(x)
         w = u.copy()
         w[self._split] -= v
+        if len(s):
+            w *= self._gate(s)
         theta = np.zeros(self._n)
-        theta[self._active] = self._gate(s) * w
+        theta[self._active] = w
         return theta
 
     def collapsed(self, x):
         return False
 
     def value_and_gradient(self, x, theta, loss, gradient):
-        u, v, s = self._unpack(x)
-        split, gate, w = self._split, self._gate(s), theta[self._active]
-        difference, total = u.copy(), np.zeros_like(u)
-        difference[split] -= v
-        total[split] = u[split] + v
-        gradient = gradient[self._active] + self._l2 * w
-        value = (
-            loss
-            + 0.5 * np.dot(self._l2, w * w)
-            + np.dot(self._l1, gate * total)
-            + 0.5 * np.dot(self._ridge, u * u)
-            + 0.5 * np.dot(self._ridge[split], v * v)
-            + 0.5 * np.dot(self._strength, s * s)
-        )
-        pull = (gradient * difference + self._l1 * total)[self._gated]
-        return value, np.concatenate(
-            [
-                gate * (gradient + self._l1) + self._ridge * u,
-                (gate * (self._l1 - gradient))[split] + self._ridge[split] * v,
-                np.bincount(self._group, pull, len(s)) + self._strength * s,
-            ]
-        )
+        split, w = self._split, theta[self._active]
+        (u, v, s), slopes = self._unpack(x), np.empty_like(x)
+        of_u, of_v, of_s = self._unpack(slopes)
+        shrinking = self._l2 * w
+        np.add(gradient[self._active], shrinking, out=of_u)
+        np.subtract(self._slope, of_u[split], out=of_v)
+        of_u[split] += self._slope
+        value, total = loss + 0.5 * np.dot(shrinking, w), u[split] + v
+        if not len(s):
+            return value + np.dot(self._slope, total), slopes
+        gate, pull = self._gate(s), u * of_u
+        pull[split] += v * of_v
+        of_u *= gate
+        of_v *= gate[split]
+        of_s[...] = np.bincount(self._group, pull[self._gated], len(s))
+        shrinking = self._ridge * x
+        slopes += shrinking
+        value += np.dot(self._slope, gate[split] * total) + 0.5 * np.dot(shrinking, x)
+        return value, slopes
 
 
 class Restricted:
@@ -229,19 +213,22 @@ class Restricted:
 
     def __init__(self, terms, theta, support):
         self.support = support
-        self._active, self._n = np.flatnonzero(support), len(theta)
+        self._active, self._n = _places(support), len(theta)
         self.start = theta[support]
         signed = terms.l1[support] > 0
         self._slope = terms.l1[support] * np.sign(self.start)
         self._l2 = terms.l2[support]
         group = terms.groups[support]
-        self._grouped, self._strength = group >= 0, terms.strength
+        self._grouped, self._strength = _places(group >= 0), terms.strength
         self._group = group[self._grouped]
-        self.signs = np.where(signed, np.sign(self.start), 0).astype(np.int8)
-        if not signed.any():
-            self.signs = None
+        self._least = COLLAPSED * self._norms(self.start)
+        self.signs = None
+        if signed.any():
+            self.signs = np.where(signed, np.sign(self.start), 0).astype(np.int8)
 
     def theta(self, x):
+        if len(x) == self._n:
+            return x
         theta = np.zeros(self._n)
         theta[self._active] = x
         return theta
@@ -250,20 +237,19 @@ class Restricted:
         return np.sqrt(np.bincount(self._group, x[self._grouped] ** 2, len(self._strength)))
 
     def collapsed(self, x):
-        return np.any(self._norms(x) < COLLAPSED * self._norms(self.start))
+        return len(self._group) > 0 and np.any(self._norms(x) < self._least)
 
     def value_and_gradient(self, x, theta, loss, gradient):
-        norms = self._norms(x)
-        value = (
-            loss
-            + 0.5 * np.dot(self._l2, x * x)
-            + np.dot(self._slope, x)
-            + np.dot(self._strength, norms)
-        )
-        gradient = gradient[self._active] + self._l2 * x + self._slope
-        rate = np.divide(self._strength, norms, out=np.zeros_like(norms), where=norms > 0)
-        gradient[self._grouped] += rate[self._group] * x[self._grouped]
-        return value, gradient
+        slopes = self._l2 * x
+        value = loss + 0.5 * np.dot(slopes, x) + np.dot(self._slope, x)
+        slopes += gradient[self._active]
+        slopes += self._slope
+        if len(self._group):
+            norms = self._norms(x)
+            rate = np.divide(self._strength, norms, out=np.zeros_like(norms), where=norms > 0)
+            slopes[self._grouped] += rate[self._group] * x[self._grouped]
+            value += np.dot(self._strength, norms)
+        return value, slopes
 
 
 class Renewed(Restricted):
@@ -439,8 +425,6 @@ def minimize(problem, theta, history, *, tol, max_iter, max_fun):
     except _Stop:
         result.message = f"max_iter={max_iter} or max_fun={max_fun} reached"
         result.remedy = "raise max_iter and max_fun, raise tol, or scale the data."
-    except _Escaping as error:
-        raise error.__cause__ from None
     except KeyboardInterrupt:
         result.interrupted = True
     if history.best is not None:
