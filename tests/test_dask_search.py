@@ -5,6 +5,7 @@ that must hold for a fit in memory must hold for them: computed by hand from the
 """
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pandas
@@ -49,7 +50,7 @@ def in_partitions(X):
 def ends(n):
     """Where partitions of n rows begin and end."""
     places = [0, n // 7, n // 7, n // 2, n]
-    return list(zip(places, places[1:]))
+    return list(pairwise(places))
 
 
 @pytest.mark.parametrize("entry", PARTITIONED)
