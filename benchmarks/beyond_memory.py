@@ -199,8 +199,8 @@ def mapped(size, folder):
     seconds = time.perf_counter() - start
     print(
         f"{size:g} GB, {n_rows} rows of {MAPPED_COLUMNS} columns: two epochs, scores of held-out "
-        f"rows and the certificate in {seconds:.0f} s, validation loss {-mlp.best_validation_score_:.4f}, stationarity {mlp.stationarity_:.2g}; "
-        "in a process that may take 2 GB"
+        f"rows and the certificate in {seconds:.0f} s, in a process that may take 2 GB; "
+        f"validation loss {-mlp.best_validation_score_:.4f}, stationarity {mlp.stationarity_:.2g}"
     )
 
 

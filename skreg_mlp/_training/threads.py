@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 
-import numpy as np
+from scipy import sparse
 from threadpoolctl import ThreadpoolController
+
+from skreg_mlp._objective.coding import CodedMatrix
 
 # Multiplications of a product. OpenBLAS does not share out those below the first; above the second,
 # two threads take clearly less time than one.
@@ -84,5 +86,6 @@ def training_threads(settings, problem, batch_rows=None):
     n_rows = problem.block_rows
     if settings.solver_name(problem) != "lbfgs":
         n_rows = min(n_rows, batch_rows or settings.batch_rows(problem.n_rows))
-    is_dense = isinstance(problem.data.X, np.ndarray)  # other rows are not multiplied by BLAS
-    return blas_threads(n_rows, problem.network.shapes[0 if is_dense else 1 :])
+    X = problem.data.X
+    by_others = sparse.issparse(X) or isinstance(X, CodedMatrix)  # which BLAS does not multiply
+    return blas_threads(n_rows, problem.network.shapes[1 if by_others else 0 :])
