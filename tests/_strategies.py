@@ -572,6 +572,7 @@ def parameters(draw, entry, task, loss, d):
             "loss", "plain", {"regression": "r2", "survival": "concordance"}.get(task, "accuracy")
         ),
         shuffle=st.booleans(),
+        certify=mostly(True, False),
         random_state=st.integers(0, 9),
         verbose=one_of(0, 1, 2),
         encoder=mostly(

@@ -98,6 +98,7 @@ BAD = {
     "max_iter": [0, -1, 10.0, True, None, np.inf, "10"],
     "max_fun": [0, -1, 10.0, True, None, np.inf],
     "tol": [-1e-9, np.nan, np.inf, None, True],
+    "certify": [None, 1, "yes"],
     "encoder": ["ramps", 1, True, TableEncoder, ["table"]],
     "n_iter_no_change": [0, -1, 2.5, -np.inf, np.nan, None, True, np.array([1, 2])],
     "early_stopping": [0, 1, None, "yes"],

@@ -102,6 +102,13 @@ def unharmed(estimator):
         raise
 
 
+def has_certificate(model):
+    """Whether the figures of a model are those of its weights; else it must say so."""
+    certified = model.certify or model.solver_ == "lbfgs"
+    assert certified != np.isnan(model.stationarity_)
+    return certified
+
+
 def weights_of(model):
     return [*model.coefs_, *model.intercepts_]
 
@@ -113,7 +120,7 @@ def fit(case, estimator, X, y, weight):
         held = dict(X_val=take(X, rows), y_val=take(y, rows))
     with unharmed(estimator):
         estimator.fit(X, y, sample_weight=weight, **held)
-    whole = not estimator.early_stopping or bool(held)
+    whole = has_certificate(estimator) and (not estimator.early_stopping or bool(held))
     figures = [estimator.loss_, estimator.objective_, estimator.stationarity_]
     return Outcome(estimator, [(estimator, whole)], [*weights_of(estimator), figures])
 
@@ -145,7 +152,8 @@ def path(case, estimator, X, y, weight):
         rows = np.arange(case.table.n)[1::2]
         held = dict(X_val=take(X, rows), y_val=take(y, rows))
     found = regularization_path(estimator, X, y, sample_weight=weight, **options, **held)
-    models = [(found.to_estimator(i), True) for i in sorted({0, len(found) - 1})]
+    models = [found.to_estimator(i) for i in sorted({0, len(found) - 1})]
+    models = [(model, has_certificate(model)) for model in models]
     facts = [W for layers in (*found.coefs, *found.intercepts) for W in layers]
     return Outcome(found, models, [found.alphas, found.objective, found.stationarity, *facts])
 
@@ -154,7 +162,8 @@ def cv(case, estimator, X, y, weight):
     with unharmed(estimator):
         estimator.fit(X, y, sample_weight=weight)
     facts = [estimator.alphas_, estimator.alpha_, estimator.n_nonzero_path_]
-    return Outcome(estimator, [(estimator, True)], [*facts, *weights_of(estimator)])
+    whole = has_certificate(estimator)
+    return Outcome(estimator, [(estimator, whole)], [*facts, *weights_of(estimator)])
 
 
 def selection(case, estimator, X, y, weight):

@@ -435,6 +435,7 @@ def _small_steps(walk: Walk, penalties: list[Penalty | None]) -> tuple[Result, H
             break
         walk.theta[...] = start
     problem.fixed = fixed
+    result.evaluation = None  # of gradients where weights were held
     return result, history
 
 

@@ -78,7 +78,7 @@ def _figures(
 
     Without a certificate, those that the last epoch met on its way, and nan.
     """
-    theta, before = result.theta, result.theta.copy()
+    theta, known = result.theta, None
     problem.compact(theta)
     certified = entry.settings.certify or entry.settings.solver_name(problem) == "lbfgs"
     if result.interrupted or not certified:
@@ -87,9 +87,10 @@ def _figures(
         curves = history.loss_curve, history.objective_curve
         loss, objective = (curve[-1] if curve else np.nan for curve in curves)
         return loss, objective, np.nan
+    if result.evaluation is not None and np.array_equal(result.evaluation[0], theta):
+        known = result.evaluation[1:]
     with np.errstate(all="ignore"):
-        same = np.array_equal(before, theta)
-        figures = problem.certificate(theta, result.evaluation if same else None)
+        figures = problem.certificate(theta, known)
     if not np.isfinite(figures[1]):
         raise NonFiniteError(result.n_iter)
     return figures

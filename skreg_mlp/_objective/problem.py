@@ -183,6 +183,11 @@ class Problem:
             if self.fixed is not None:  # the value of a constant unit has moved to an intercept
                 theta[self.fixed] = 0
 
+    def null_model(self):
+        """Every weight at zero and, without hidden layers, the intercepts that are then best."""
+        null_scores = self.loss.null_scores(*self.data.training_targets())
+        return self.network.initialize(None, null_scores, 0.0)
+
     def is_empty(self, theta):
         """Whether every weight is zero."""
         return not theta[: self.network.n_weights].any()

@@ -313,9 +313,11 @@ def _emptied(objective, theta, free, tol):
     problem = objective.problem
     if free.all() or not problem.convex or problem.penalties.concave or not theta[~free].any():
         return theta
-    empty = np.where(free, theta, 0)
-    residual = problem.subgradient(empty, objective.loss_and_gradient(empty)[1])
-    return empty if np.abs(residual).max() <= tol else theta
+    for empty in (np.where(free, theta, 0), problem.null_model().astype(np.float64)):
+        residual = problem.subgradient(empty, objective.loss_and_gradient(empty)[1])
+        if np.abs(residual).max() <= tol:
+            return empty
+    return theta
 
 
 class _Rounds:

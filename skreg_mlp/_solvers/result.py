@@ -18,8 +18,8 @@ class Result:
     """How a solver ended.
 
     ``tolerance`` is the stationarity up to which the end needs no warning; ``remedy`` says what
-    else to do, and ``message`` why the solver ended. ``evaluation`` is the loss and its gradient at
-    ``theta``, where the solver looked at them last.
+    else to do, and ``message`` why the solver ended. ``evaluation`` is a point where the solver
+    looked last, with the loss and its gradient there.
     """
 
     theta: np.ndarray
@@ -28,7 +28,7 @@ class Result:
     tolerance: float = np.inf
     remedy: str = ""
     interrupted: bool = False
-    evaluation: tuple[float, np.ndarray] | None = None
+    evaluation: tuple[np.ndarray, float, np.ndarray] | None = None
 
 
 class History:

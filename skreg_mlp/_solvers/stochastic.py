@@ -200,10 +200,11 @@ class Trainer:
         The noise of the last batches keeps small weights alive that the whole gradient would not:
         proximal methods on batches do not identify the support by themselves (Xiao, 2010).
 
-        Returns the loss and its gradient at the end, which a certificate needs.
+        Returns the end with the loss and its gradient there, which a certificate needs.
         """
         problem, theta, penalties = self.problem, self.theta, self.problem.penalties
-        before = problem.loss_and_gradient(theta, self._gradient), self._gradient
+        loss = problem.loss_and_gradient(theta, self._gradient)
+        before = theta.copy(), loss, self._gradient
         penalties.majorize(theta)
         step = self.rule.step_size(problem, self.state, rate)
         moved = theta - step * self._gradient
@@ -212,8 +213,9 @@ class Trainer:
         problem.compact(moved)  # as whoever asks for the certificate would
         if np.array_equal(moved, theta):
             return before
-        after = problem.loss_and_gradient(moved, gradient := np.empty_like(theta)), gradient
-        if after[0] + penalties.value(moved) > before[0] + penalties.value(theta):
+        gradient = np.empty_like(theta)
+        after = moved, problem.loss_and_gradient(moved, gradient), gradient
+        if not after[1] + penalties.value(moved) <= loss + penalties.value(theta):
             return before
         theta[...] = moved
         return after
