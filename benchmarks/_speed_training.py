@@ -400,3 +400,37 @@ def growth(options):
     with limited(options.threads[0]):
         rows = [row for case in cases.items() for row in block(*case)]
     return "Growth", ["what", "size", OURS, "x", SKLEARN, "x", *over([(SKLEARN, OURS)])], rows
+
+
+def large(options):
+    """One epoch under l2 where one size is large: to ten million rows. Seconds of a single fit.
+
+    The others are 20 features (2500 rows where features or units grow), 100 units, 2 classes;
+    float32, with the first of the numbers of threads. "x" is the ratio to the row above. Ours
+    includes the certificate.
+    """
+    plain = {"rows": 2500, "features": 20, "units": 100}
+    cases = {
+        "rows": (100_000, 1_000_000, 10_000_000),
+        "features": (3000, 30_000),
+        "units": (400, 4000),
+    }
+    models = {OURS: RegularizedMLPClassifier, SKLEARN: MLPClassifier}
+
+    def timed(model, sizes):
+        X, y = data(sizes["rows"], sizes["features"], 2, np.float32)
+        mlp = model((sizes["units"],), max_iter=1, random_state=0, **ALL_EPOCHS)
+        return seconds(mlp.fit, X, y)
+
+    def block(what, sizes):
+        before = None
+        for size in sizes:
+            now = {name: timed(model, plain | {what: size}) for name, model in models.items()}
+            grown = [f"{now[n] / before[n]:.1f}" if before else "-" for n in models]
+            before = now
+            yield [what, size, f"{now[OURS]:.2f}", grown[0], f"{now[SKLEARN]:.2f}", grown[1],
+                   f"{now[SKLEARN] / now[OURS]:.2f}"]  # fmt: skip
+
+    with limited(options.threads[0]):
+        rows = [row for case in cases.items() for row in block(*case)]
+    return "Large sizes", ["what", "size", OURS, "x", SKLEARN, "x", *over([(SKLEARN, OURS)])], rows

@@ -198,7 +198,9 @@ def memory(options):
     Each in a fresh process, with X in memory and after a small fit. One epoch of adam; one
     iteration of lbfgs. With the first of the dtypes.
     """
-    shapes = [(100_000, 100, 2), (20_000, 784, 10), (20_000, 5000, 2, 0.01)]
+    shapes = [
+        (100_000, 100, 2), (20_000, 784, 10), (1_000_000, 20, 2), (20_000, 5000, 2, 0.01)
+    ]  # fmt: skip
     dtype = np.dtype(options.dtypes[0])
 
     def fresh(*args):

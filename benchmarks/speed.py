@@ -21,7 +21,7 @@ from pathlib import Path
 
 from _report import machine, markdown_table, processor, table
 from _speed import LASSONET, TORCH, installed, warm_up
-from _speed_training import fit, growth, lbfgs, path, short, step
+from _speed_training import fit, growth, large, lbfgs, path, short, step
 from _speed_use import imports, memory, predict, single_rows, weights
 
 SECTIONS = {
@@ -36,6 +36,7 @@ SECTIONS = {
     "import": imports,
     "memory": memory,
     "growth": growth,
+    "large": large,
 }
 
 

@@ -179,8 +179,9 @@ def test_selectors():
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
-def test_adam_on_partitions_solves_the_same_problem(make):
+def test_adam_on_partitions_solves_the_same_problem(make, monkeypatch):
     """Batches of other rows, the same minimum; dense and CSR partitions."""
+    monkeypatch.setattr("skreg_mlp._objective.problem.STEEPNESS_ROWS", 10)
     mlp = RegularizedMLPClassifier(
         (), solver="adam", max_iter=300, learning_rate_init=0.05, random_state=0, **LASSO
     )

@@ -477,7 +477,7 @@ def test_a_fit_that_fails_leaves_everything():
 @short
 def test_encoded_columns_are_never_stored():
     """The peak is that of the raw table: the encoded one would take seventeen times as much."""
-    n, p = 20000, 20
+    n, p = 40000, 20
     X = np.random.default_rng(0).standard_normal((n, p), dtype=np.float32)
     y = X[:, 0] + X[:, 1] ** 2
     peaks = []

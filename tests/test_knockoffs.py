@@ -239,8 +239,9 @@ KINDS = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("encoder", [None, TableEncoder(4)], ids=["raw", "table"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind, encoder", [*((kind, None) for kind in KINDS), ("mixed", TableEncoder(4))]
+)
 def test_signs_of_what_does_not_matter_are_fair_coins(kind, encoder):
     """y is noise: features and knockoffs are all alike."""
     signs = []

@@ -43,7 +43,6 @@ def target(cls):
 
 
 CHECKED = [
-    selector(max_features=1),
     selector(RegularizedMLPClassifier, max_features=1, alphas=5),
     selector(cv=2, alphas=5, network={"tol": 1e-8}),  # a weight may be zero within tol
     selector(RegularizedMLPClassifier, (3,), "group_l1", {"max_iter": 5}, max_features=2, alphas=4),

@@ -4,11 +4,18 @@ Nothing is imported from Dask before a collection of it is seen. Without a distr
 tasks run where Dask's present scheduler runs them, by default in threads of this process.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable
 from functools import partial, wraps
 from time import monotonic
+from typing import Any, TypeVar, cast
 
 import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 BRANCHES = 8  # of the tree that adds up: how many results one task adds
 PATIENCE = 20.0  # seconds without any worker, after which the work is given up
@@ -37,21 +44,21 @@ def opened(X):
     return X.to_delayed(), len(X.columns)
 
 
-def in_memory(values):
+def in_memory(values: Any) -> Any:
     """y or sample weights, whose rows are here even where those of X are not."""
     return np.asarray(values.compute()) if is_collection(values) else values
 
 
-def lazy(method):
+def lazy(method: F) -> F:
     """A method of X that is mapped over the partitions of a Dask collection, once computed."""
 
     @wraps(method)
-    def mapped(self, X, *args, **kwargs):
+    def mapped(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
         if not is_collection(X):
             return method(self, X, *args, **kwargs)
         return lazily(partial(_called, method.__name__, args, kwargs), X, self)
 
-    return mapped
+    return cast(F, mapped)
 
 
 def _called(name, args, kwargs, table, owner):

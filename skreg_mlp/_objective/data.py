@@ -71,7 +71,10 @@ class Data:
     """Rows of X (dense, CSR or coded), y and sample weights, gathered by slice or by index.
 
     `subset` restricts the data to some rows of X, `kept` to some of its columns, without a copy.
+    ``in_memory`` says whether rows can be picked here.
     """
+
+    in_memory = True
 
     def __init__(self, X, y, sample_weight=None, subset=None, kept=None):
         y = np.require(y, X.dtype if y.dtype.kind == "f" else np.int64, ["C", "A"])

@@ -118,6 +118,8 @@ def _columns_of(X, kept):
 class PartitionedData(Data):
     """Data whose X are `Partitions`."""
 
+    in_memory = False
+
     def __init__(self, X, y, sample_weight=None, subset=None):
         super().__init__(X, y, sample_weight, subset)
         self._places = X.spread(self.subset)

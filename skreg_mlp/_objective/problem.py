@@ -223,10 +223,10 @@ class Problem:
     def steepness(self, theta):
         """Largest entry of the gradient of the loss at `theta`, as some thousand rows see it."""
         gradient = np.empty_like(theta)
-        if self.joint is not None or self.n_rows <= STEEPNESS_ROWS:
-            self.loss_and_gradient(theta, gradient)
-        else:
+        if self.joint is None and STEEPNESS_ROWS < self.n_rows and self.data.in_memory:
             rows = np.linspace(0, self.n_rows - 1, STEEPNESS_ROWS).astype(np.int64)
             batches = [rows[batch] for batch in self._blocks(rows)]
             self._sum_of_batches(theta, batches, gradient, len(rows))
+        else:
+            self.loss_and_gradient(theta, gradient)
         return float(np.abs(gradient).max())

@@ -64,7 +64,7 @@ class LossCurveDisplay(Display):
     >>> from sklearn.datasets import load_iris
     >>> from skreg_mlp import LossCurveDisplay, RegularizedMLPClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = RegularizedMLPClassifier((), penalty="l1", alpha=0.01).fit(X, y)
+    >>> model = RegularizedMLPClassifier((), penalty="l1", alpha=0.01, max_iter=500).fit(X, y)
     >>> LossCurveDisplay.from_estimator(model).ax_.get_xlabel()
     'Iteration'
     """
