@@ -382,3 +382,17 @@ def test_a_cluster_without_workers_ends_in_an_error(monkeypatch):
             with pytest.raises(cluster.ClusterError, match="no worker"):
                 mlp.fit(chunked().persist(), LABELS)
     assert not hasattr(mlp, "coefs_")
+
+
+# --------------------------------------------------------------------------------------------
+# Files
+# --------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # what Dask calls in pandas
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_parquet_files(tmp_path, solver):
+    rows = FRAME.assign(y=CODES)
+    dd.from_pandas(rows, npartitions=3).to_parquet(tmp_path)
+    table = dd.read_parquet(tmp_path)
+    mlp = RegularizedMLPClassifier((3,), encoder="table", solver=solver, max_iter=5, random_state=0)
+    mlp.fit(table.drop(columns="y"), table["y"])
+    same(mlp, clone(mlp).fit(dd.from_pandas(FRAME, npartitions=3), CODES))

@@ -7,6 +7,8 @@ of all rows: the penalty never changes with the batch size, and a batch of zero 
 special case. Passes over all rows go block by block, so that memory does not grow with the data.
 """
 
+from math import ceil
+
 import numpy as np
 
 from skreg_mlp._objective.network import Network, Workspace, reaching
@@ -225,7 +227,7 @@ class Problem:
         gradient = np.empty_like(theta)
         if self.joint is None and STEEPNESS_ROWS < self.n_rows and self.data.in_memory:
             rows = np.linspace(0, self.n_rows - 1, STEEPNESS_ROWS).astype(np.int64)
-            batches = [rows[batch] for batch in self._blocks(rows)]
+            batches = np.array_split(rows, ceil(len(rows) / self._batch_rows))
             self._sum_of_batches(theta, batches, gradient, len(rows))
         else:
             self.loss_and_gradient(theta, gradient)
