@@ -33,7 +33,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg_mlp import RegularizedMLPClassifier
 from skreg_mlp._objective import partitions
 
-COLUMNS, MAPPED_COLUMNS, UNITS, BLOCK_ROWS = 100, 400, 100, 512
+COLUMNS, MAPPED_COLUMNS, UNITS, BLOCK_ROWS = 100, 400, 100, 1024
 GB = 2**30
 WORKERS = dict(n_workers=2, threads_per_worker=1, memory_limit="1GB", dashboard_address=":0")
 PARTITIONS = {"held": 20, "files": 80, "killed": 20}
@@ -90,10 +90,11 @@ class Peak:
 
 def products(X):
     """The matrix products of a pass over the rows of one partition."""
-    W, sums = np.ones((COLUMNS, UNITS), np.float32), np.zeros((COLUMNS, UNITS), np.float32)
+    W, scores = np.ones((COLUMNS, UNITS), np.float32), np.empty((BLOCK_ROWS, UNITS), np.float32)
+    sums = np.empty_like(W)
     for start in range(0, len(X), BLOCK_ROWS):
         rows = X[start : start + BLOCK_ROWS]
-        sums += rows.T @ (rows @ W)
+        np.dot(rows.T, np.dot(rows, W, out=scores[: len(rows)]), out=sums)
     return (sums,)
 
 

@@ -5,10 +5,9 @@ otherwise. What a row compares runs in turn within each repetition, after a smal
 are medians over the repetitions; "a / b" is the median of the paired ratios, how many times as long
 (or as much) a takes. torch (eager mode, fused Adam, CPU) and LassoNet take part where installed.
 
-    python benchmarks/speed.py --markdown docs/benchmarks.md
+    python benchmarks/speed.py --repetitions 3 --markdown docs/benchmarks.md
 
-takes about eight minutes with `--threads 1`, and more than twice as long with both 1 and 2: the
-small vectors of L-BFGS gain nothing from a second BLAS thread. A part of it:
+takes about twelve minutes on two cores. A part of it:
 
     python benchmarks/speed.py --sections step predict --threads 1 --dtypes float32 --repetitions 3
 """

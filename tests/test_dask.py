@@ -38,7 +38,7 @@ AMOUNTS = X @ [1.0, -2.0, 0.0, 0.5, 0.0] + np.random.default_rng(0).standard_nor
 TIMES = survival_target(CODES == 1, np.random.default_rng(1).exponential(np.exp(X[:, 0])))
 WEIGHTS = np.random.default_rng(2).integers(0, 3, 120).astype(float)
 CHUNKS = {"one": (120,), "even": (40, 40, 40), "ragged": (7, 60, 0, 53), "small": (10,) * 12}
-FRAME = pd.DataFrame(X, columns=list("abcde"))
+FRAME = pd.DataFrame(X.copy(), columns=list("abcde"))
 FRAME["c"] = np.where(FRAME.c > 0, "up", "down")
 FRAME.loc[::7, "a"] = np.nan
 LASSO = dict(penalty="l1", alpha=0.01)

@@ -143,8 +143,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Numbers, strings, categories, booleans and missing values (nan, None, NA).
+        X : array-like, data frame or Dask collection of shape (n_samples, n_features)
+            Numbers, strings, categories, booleans and missing values (nan, None, NA). Of a Dask
+            collection at most 200,000 rows, drawn at random, are looked at.
         y : None
             Not used.
         sample_weight : array-like of shape (n_samples,), optional
@@ -179,11 +180,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
+        X : array-like, data frame or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
         ndarray of float32 of shape (n_samples, n_features_out)
+            A Dask array for a Dask collection.
 
         Raises
         ------
