@@ -192,6 +192,15 @@ def test_adam_on_partitions_solves_the_same_problem(make, monkeypatch):
     assert_array_equal(mlp.coefs_[0], again.coefs_[0])
 
 
+def test_folds_of_whole_partitions(monkeypatch):
+    """A partition without a row of the fold is not loaded."""
+    monkeypatch.setattr("skreg_mlp._objective.partitions.SHUFFLED_BYTES", 1)  # one at a time
+    folds = [(np.arange(40, 120), np.arange(40)), (np.arange(80), np.arange(80, 120))]
+    few = dict(alphas=[0.01, 0.1], cv=folds, max_iter=10, random_state=0)
+    mlp = RegularizedMLPClassifierCV((3,), **few).fit(chunked(chunks="even"), LABELS)
+    assert np.isfinite(mlp.cv_results_["mean_test_score"]).all()
+
+
 def test_early_stopping_and_partial_fit():
     mlp = RegularizedMLPClassifier((4,), max_iter=20, early_stopping=True, random_state=0)
     mlp.fit(chunked(), LABELS)

@@ -140,7 +140,7 @@ class PartitionedData(Data):
         other.X, other.n_columns = self.X.columns(kept), len(kept)
         return other
 
-    def tasks(self, function, *common, values=None):
+    def _tasks(self, function, *common, values=None):
         """Tasks ``function(data, *common)``, one for each partition; see `total`."""
         common = [shared(value) for value in common]
         of_rows = [None] * len(self._own)
@@ -154,11 +154,11 @@ class PartitionedData(Data):
         With `values`, an array of one row for each row in use, it is ``function(data, own,
         *common)``, `own` being those of the rows in that partition.
         """
-        return results([summed(self.tasks(function, *common, values=values))])[0]
+        return results([summed(self._tasks(function, *common, values=values))])[0]
 
     def rowwise(self, function, *common, out):
         """Write what ``function(data, *common)`` gives for rows, those of a partition, to `out`."""
-        for (_, places), part in zip(self._places, results(self.tasks(function, *common))):
+        for (_, places), part in zip(self._places, results(self._tasks(function, *common))):
             if part is not None:
                 out[places] = part
         return out
@@ -179,14 +179,21 @@ class PartitionedData(Data):
     # -- batches ---------------------------------------------------------------------------------
     def order(self):
         """The order of partitions in an epoch: as many are shuffled together as are read so."""
-        row_bytes = self.n_columns * self.X.dtype.itemsize
-        size = max(self.X.lengths, default=1) * row_bytes
-        return BlockOrder(self, range(len(self.X.tasks)), max(1, SHUFFLED_BYTES // max(size, 1)))
+        of_row = max(self.n_columns, 1) * self.X.dtype.itemsize  # all inputs may have died
+        together = max(1, SHUFFLED_BYTES // (max(self.X.lengths) * of_row))
+        used = [k for k, length in enumerate(self._lengths()) if length]
+        return BlockOrder(self, used, together)
+
+    def _lengths(self):
+        """How many rows of each partition are in use."""
+        if self.subset is None:
+            return self.X.lengths
+        return [len(places) for _, places in self._places]
 
     def held(self, numbers):
-        """The rows of some partitions, in memory."""
-        tasks = self.tasks(_in_use)
-        parts = [part for part in results([tasks[number] for number in numbers]) if part]
+        """The rows in use of some partitions, each of which has any, in memory."""
+        columns = [[of_all[k] for k in numbers] for of_all in (self.X.tasks, self._own)]
+        parts = results(each(partial(_on_part, _in_use), *columns, [None] * len(numbers)))
         X, y, weight = zip(*parts)
         weight = None if self.sample_weight is None else np.concatenate(weight)
         return self._part(stacked(X), np.concatenate(y), weight)
