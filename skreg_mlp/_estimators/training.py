@@ -254,6 +254,8 @@ class TrainedNetwork(CallbackSupportMixin, FittedNetwork):
         ValueError
             A parameter or the data is outside its range, or the loss stopped being finite; the
             estimator is then left as it was.
+        RuntimeError
+            The cluster that holds a Dask collection has lost its workers; the same.
 
         Warns
         -----
