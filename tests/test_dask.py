@@ -135,6 +135,16 @@ def test_value_and_gradient_of_every_part_are_those_in_memory(penalty):
 
 
 @pytest.mark.parametrize("hidden", [(), (4,)])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_alpha_max_with_a_partition_without_weight(hidden, make):
+    weights = np.where(np.arange(120) < 40, 0, WEIGHTS)
+    mlp = RegularizedMLPRegressor(hidden, penalty="elasticnet")
+    expected = alpha_max(mlp, make(X), AMOUNTS, sample_weight=weights)
+    found = alpha_max(mlp, chunked(chunks="even").map_blocks(make), AMOUNTS, sample_weight=weights)
+    assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("hidden", [(), (4,)])
 def test_grids_and_paths(hidden):
     mlp = RegularizedMLPClassifier(
         hidden, penalty="group_l1", solver="lbfgs", activation="tanh", max_iter=30, random_state=0

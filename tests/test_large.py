@@ -102,6 +102,15 @@ def test_a_mapped_file_is_that_array(large, tmp_path):
     assert_array_equal(mlp.coefs_[0], expected.coefs_[0])
 
 
+def test_columns_of_a_large_array_are_not_copied(large, monkeypatch):
+    rows = Data(X, Y[:, None])
+    assert rows.columns(np.array([2])).X.shape == (150, 1)  # a small copy, whatever X is
+    monkeypatch.setattr(data, "SMALL_COPY", 0)
+    part = rows.columns(np.array([2]))
+    assert part.X is X
+    assert_array_equal(part.rows(np.array([3, 0]), 2)[0], X[[3, 0], 2:3])
+
+
 def test_whole_blocks_are_held_out(large):
     seen = []
 

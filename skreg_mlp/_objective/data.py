@@ -14,7 +14,7 @@ LARGE = 2**30  # bytes of a dense X, above which its rows are shuffled block by 
 BLOCK_BYTES = 2**19  # of X read at a time, which a disk does as fast as it can
 SHUFFLED_BYTES = 2**27  # of the blocks whose rows are shuffled together
 
-# Columns left of X are copied where they are few or small, else gathered for each batch.
+# Columns left of X are copied where they are few of a small X, else gathered for each batch.
 FEW_COLUMNS = 0.25  # of all
 
 
@@ -94,13 +94,17 @@ class Data:
         return self.n_rows
 
     def columns(self, kept):
-        """The same rows with the columns `kept` alone; these are copied where they are few."""
+        """The same rows with the columns `kept` alone.
+
+        These are copied where they are few, and X is not so large that they might not fit.
+        """
         kept = kept if self._kept is None else self._kept[kept]
         if not isinstance(self.X, np.ndarray):
             X = self.X[:, kept] if sparse.issparse(self.X) else self.X.columns(kept)
             return Data(X, self.y, self.sample_weight, self.subset)
         size = len(kept) * self.X.shape[0] * self.X.itemsize
-        if size > SMALL_COPY and len(kept) > FEW_COLUMNS * self.X.shape[1]:
+        many = len(kept) > FEW_COLUMNS * self.X.shape[1] or self.X.nbytes > LARGE
+        if size > SMALL_COPY and many:
             return Data(self.X, self.y, self.sample_weight, self.subset, kept)
         return Data(np.take(self.X, kept, axis=1), self.y, self.sample_weight, self.subset)
 

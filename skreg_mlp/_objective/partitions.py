@@ -170,7 +170,7 @@ class PartitionedData(Data):
 
     def means(self):
         """See `Data.means`."""
-        return self.total(_means, self.total_weight)[0].astype(self.X.dtype)
+        return np.asarray(self.total(_means, self.total_weight)[0], self.X.dtype)
 
     def magnitudes(self, values, means):
         """See `Data.magnitudes`."""
@@ -238,6 +238,8 @@ def _cross(data, values):
 
 
 def _means(data, total_weight):
+    if not data.total_weight:
+        return None
     return (data.means() * (data.total_weight / total_weight),)
 
 
