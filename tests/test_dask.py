@@ -275,6 +275,8 @@ def test_predictions_are_lazy():
     curves = cox.predict_survival_function(chunked(), times=[0.5, 1.0])
     assert_array_equal(curves, cox.predict_survival_function(X, times=[0.5, 1.0]))
     assert cox.score(chunked(), TIMES) == cox.score(X, TIMES)
+    with pytest.raises(ValueError, match=r"strata has .* pass X\.compute\(\)"):
+        cox.predict_cumulative_hazard_function(chunked(), times=[1.0], strata=CODES)
 
 
 def test_numbers_of_a_frame_have_its_names():

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.fitted import FittedNetwork
 from skreg_mlp._estimators.partitioned import eager
-from skreg_mlp._objective.cluster import in_memory, lazy
+from skreg_mlp._objective.cluster import in_memory, is_collection, lazy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -280,7 +280,6 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         """
         return self._raw_scores(X).ravel()
 
-    @lazy
     def predict_survival_function(
         self, X: Rows, times: ArrayLike | None = None, strata: ArrayLike | None = None
     ) -> Array:
@@ -307,7 +306,6 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         """
         return self._curves(X, times, strata, lambda hazard: np.exp(-hazard))
 
-    @lazy
     def predict_cumulative_hazard_function(
         self, X: Rows, times: ArrayLike | None = None, strata: ArrayLike | None = None
     ) -> Array:
@@ -335,6 +333,15 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
     def _curves(self, X: Any, times: Any, strata: Any, transform: Any) -> Array:
         """Curves of all rows, each the same transform of its cumulative hazard."""
+        if strata is not None and is_collection(X):
+            raise ValueError(
+                "strata has one value for each row in memory, and X is a Dask collection: pass "
+                "X.compute(), or the rows of one partition after another."
+            )
+        return self._curves_of_rows(X, times, strata, transform)
+
+    @lazy
+    def _curves_of_rows(self, X: Any, times: Any, strata: Any, transform: Any) -> Array:
         with np.errstate(over="ignore"):
             factor = np.exp(self.predict(X).astype(np.float64))
         codes = self._strata_codes(strata, len(factor))
