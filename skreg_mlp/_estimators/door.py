@@ -28,8 +28,8 @@ from skreg_mlp._objective.activations import ACTIVATIONS, KINKED, STEEPEST
 from skreg_mlp._objective.cluster import in_memory, is_collection
 from skreg_mlp._objective.cox import Cox
 from skreg_mlp._objective.losses import regression_loss
-from skreg_mlp._objective.partitions import Partitions
-from skreg_mlp._training.entry import Entry, Rows, columns_of
+from skreg_mlp._objective.partitions import Partitions, columns_of
+from skreg_mlp._training.entry import Entry, Rows
 from skreg_mlp._training.settings import Settings
 from skreg_mlp.encoding._table import given_columns
 from skreg_mlp.penalties._convex import factor_of_groups

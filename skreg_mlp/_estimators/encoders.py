@@ -13,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skreg_mlp import _validation as validation
 from skreg_mlp._objective.cluster import each, results
-from skreg_mlp._objective.data import largest_magnitude
+from skreg_mlp._objective.data import largest_magnitude, part_of
 from skreg_mlp._objective.partitions import Partitions, rows_of
 from skreg_mlp.encoding._encoder import SAMPLED_ROWS, TableEncoder, coded, fit_on
 from skreg_mlp.encoding._table import given_columns, take_columns
@@ -70,7 +70,7 @@ def fitted_encoder(estimator: Any, X: Any, y: Any, weight: Floats | None, rows: 
         return kept
     if isinstance(X, Partitions):
         X, seen = X.sample(SAMPLED_ROWS, rows)
-        y, weight, rows = y[seen], None if weight is None else weight[seen], None
+        (y, weight), rows = part_of(y, weight, seen), None
     weight = weight if weight is None or rows is None else weight[rows]
     if isinstance(encoder, TableEncoder):
         take_columns(encoder, estimator)

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg_mlp._estimators.encoders import encoded
 from skreg_mlp._estimators.partitioned import eager, scores_of
 from skreg_mlp._objective.activations import ACTIVATIONS
-from skreg_mlp._objective.cluster import in_memory, lazy
+from skreg_mlp._objective.cluster import lazy
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss
 from skreg_mlp._objective.network import (
@@ -455,25 +455,8 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
             np.minimum(proba, 1 - np.finfo(proba.dtype).epsneg, out=proba)
         return proba
 
-    def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the share of rows whose class, or whose labels, are predicted.
-
-        Parameters
-        ----------
-        X : array-like, CSR matrix or Dask collection of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        sample_weight : array-like of shape (n_samples,), optional
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            As in `predict`.
-        """
-        return float(super().score(eager(X), in_memory(y), in_memory(sample_weight)))
+    if not TYPE_CHECKING:  # the type is that of `FittedNetwork`
+        score = eager(ClassifierMixin.score)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -521,6 +504,7 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
             raw.sort(axis=1)
         return raw.ravel() if self.n_outputs_ == 1 else raw
 
+    @eager
     def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R^2 of the predictions, with several quantiles the mean of their D^2.
 
@@ -542,7 +526,6 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
         NotFittedError, ValueError
             As in `predict`.
         """
-        X, y, sample_weight = eager(X), in_memory(y), in_memory(sample_weight)
         if getattr(self, "out_activation_", None) != "sort":
             return super().score(X, y, sample_weight)
         columns = zip(np.ravel(self.quantile).tolist(), self.predict(X).T)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skreg_mlp._objective.cluster import each, is_collection, opened, results, shared
+from skreg_mlp._objective.cluster import (
+    each,
+    in_memory,
+    is_collection,
+    opened,
+    results,
+    shared,
+)
 from skreg_mlp._objective.data import largest_magnitude
 from skreg_mlp._objective.partitions import Partitions, partitioned
 from skreg_mlp.encoding._table import given_columns
@@ -18,6 +26,7 @@ from skreg_mlp.encoding._table import given_columns
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+F = TypeVar("F", bound=Callable[..., Any])
 NUMBERS = (np.float64, np.float32)
 
 
@@ -40,13 +49,10 @@ def read_partitions(
         raise ValueError("Found array with 0 sample(s): X has no rows.")
     tasks, lengths, kinds, bounds = zip(*parts)
     narrow = np.float32 if all(kind == np.float32 for kind in kinds) else np.float64
-    chosen = np.dtype(dtype or narrow)
-    tasks = each(partial(_numbers, chosen), tasks)
-    first = Partitions(tasks, lengths, n_columns, chosen).fetched(np.arange(1))[0]
-    if hasattr(X, "columns"):  # which have names
-        first = X.head(1, npartitions=-1)
+    raw = Partitions(tasks, lengths, n_columns, dtype or narrow)
+    first = raw.fetched(np.arange(1))[0]  # as it was given: a frame has names
     validate_data(estimator, first, reset=reset, accept_sparse="csr", dtype=NUMBERS)
-    return Partitions(tasks, lengths, n_columns, chosen, max(bounds))
+    return raw.map(partial(_numbers, raw.dtype), n_columns, raw.dtype, max(bounds))
 
 
 def _facts(dtype: DTypeLike | None, table: Any) -> tuple[int, Any, float]:
@@ -64,9 +70,15 @@ def _numbers(dtype: DTypeLike, table: Any) -> Any:
     return np.require(np.asarray(table), dtype, ["C", "A"])
 
 
-def eager(X: Any) -> Any:
-    """A table of partitions, of which predictions are computed at once; other X as they are."""
-    return partitioned(X) if is_collection(X) else X
+def eager(score: F) -> F:
+    """A score of X, y and weights that takes Dask collections, and computes predictions at once."""
+
+    @wraps(score)
+    def computed(self: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        X = partitioned(X) if is_collection(X) else X
+        return score(self, X, in_memory(y), in_memory(sample_weight))
+
+    return cast(F, computed)
 
 
 def scores_of(model: Any, X: Partitions) -> Any:

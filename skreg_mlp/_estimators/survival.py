@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.fitted import FittedNetwork
 from skreg_mlp._estimators.partitioned import eager
-from skreg_mlp._objective.cluster import in_memory, is_collection, lazy
+from skreg_mlp._objective.cluster import is_collection, lazy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -380,6 +380,7 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
             )
         return codes
 
+    @eager
     def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return Harrell's C, the share of comparable pairs whose order the predictions tell.
 
@@ -407,6 +408,6 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
         Harrell, Califf, Pryor, Lee and Rosati (1982), Evaluating the yield of medical tests.
         """
         check_is_fitted(self, "coefs_")
-        risk = self.predict(eager(X))
-        y, sample_weight = read_survival(in_memory(y), len(risk)), in_memory(sample_weight)
+        risk = self.predict(X)
+        y = read_survival(y, len(risk))
         return concordance(y, risk, validation.check_weights(sample_weight, len(y), np.float64))

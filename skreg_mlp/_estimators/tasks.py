@@ -12,8 +12,9 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from skreg_mlp import _validation as validation
 from skreg_mlp._estimators.survival import strata_of
 from skreg_mlp._objective.cox import EVENT, STRATUM, TIME, Cox
+from skreg_mlp._objective.data import part_of
 from skreg_mlp._objective.losses import BinaryLogLoss, MultinomialLogLoss, null_loss
-from skreg_mlp._objective.targets import Targets, part_of, regression_targets
+from skreg_mlp._objective.targets import Targets, regression_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

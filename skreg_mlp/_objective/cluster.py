@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 from functools import partial, wraps
 from time import monotonic
 from typing import Any, TypeVar, cast
@@ -72,13 +73,12 @@ def lazily(function, X, *common):
     """
     import dask.array as da
 
+    tasks = opened(X)[0]
     if hasattr(X, "rechunk"):
-        tasks, lengths = opened(X)[0], X.chunks[0]
-        example = np.zeros((1, X.shape[1]), X.dtype)
+        lengths, example = X.chunks[0], np.zeros((1, X.shape[1]), X.dtype)
     else:
         from dask.dataframe.utils import meta_nonempty
 
-        tasks = opened(X)[0]
         lengths, example = [np.nan] * len(tasks), meta_nonempty(X._meta)
     empty = np.asarray(function(example, *common))[:0]
     tasks = each(partial(_unless_empty, function, empty), tasks, common=map(shared, common))
@@ -128,9 +128,10 @@ def held(tasks):
     import dask
 
     client = _client()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-        return list(dask.persist(*tasks) if client is None else client.persist(tasks))
+    if client is None:
+        return list(dask.persist(*tasks))
+    with _of_any_size():
+        return list(client.persist(tasks))
 
 
 def results(tasks):
@@ -146,8 +147,7 @@ def results(tasks):
     client = _client()
     if client is None:
         return list(dask.compute(*tasks))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+    with _of_any_size():
         futures = client.compute(tasks)
     try:
         _wait(client, futures)
@@ -159,6 +159,14 @@ def results(tasks):
         ) from error
     finally:
         client.cancel(futures)  # after an interrupt they would go on
+
+
+@contextmanager
+def _of_any_size():
+    """Send tasks that hold weights of a network, or the y of a partition, without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        yield
 
 
 def _client():

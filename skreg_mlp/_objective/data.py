@@ -67,6 +67,13 @@ class _Columns:
         return gather_columns(block, self._kept, self._buffer[: len(block)])
 
 
+def part_of(values, weight, rows):
+    """Targets and weights of some rows (None: of all)."""
+    if rows is None:
+        return values, weight
+    return values[rows], None if weight is None else weight[rows]
+
+
 class Data:
     """Rows of X (dense, CSR or coded), y and sample weights, gathered by slice or by index.
 
@@ -124,8 +131,7 @@ class Data:
         for rows, start, end in zip(blocks, ends, ends[1:]):
             X[start:end] = self._X_rows[self._index(rows)]
         index = self._index(np.concatenate([np.arange(rows.start, rows.stop) for rows in blocks]))
-        weight = None if self.sample_weight is None else self.sample_weight[index]
-        return self._part(X, self.y[index], weight)
+        return self._part(X, *part_of(self.y, self.sample_weight, index))
 
     def _part(self, X, y, weight):
         """Some of these rows, in memory, that are weighed as such."""
@@ -167,8 +173,7 @@ class Data:
 
     def training_targets(self):
         """y and the sample weights of all rows in use."""
-        rows = slice(None) if self.subset is None else self.subset
-        return self.y[rows], None if self.sample_weight is None else self.sample_weight[rows]
+        return part_of(self.y, self.sample_weight, self.subset)
 
     def loss_targets(self):
         """y and the loss weights of all rows in use, out of a mean over them."""

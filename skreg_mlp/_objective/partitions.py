@@ -53,7 +53,7 @@ class Partitions:
 
     def columns(self, kept):
         """Some columns."""
-        tasks = each(_columns_of, self.tasks, common=(shared(kept),))
+        tasks = each(columns_of, self.tasks, common=(shared(kept),))
         return self._like(tasks, self.lengths, len(kept))
 
     def map(self, function, n_columns, dtype, bound=np.nan):
@@ -111,8 +111,11 @@ def rows_of(table, rows):
     return getattr(table, "iloc", table)[rows]
 
 
-def _columns_of(X, kept):
-    return X.columns(kept) if hasattr(X, "columns") else X[:, kept]
+def columns_of(X, columns):
+    """Some columns of X, dense ones in C order: batches are read row by row."""
+    if isinstance(X, (CodedMatrix, Partitions)):
+        return X.columns(columns)
+    return X[:, columns] if sparse.issparse(X) else np.take(X, columns, axis=1)
 
 
 class PartitionedData(Data):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skreg_mlp._objective.data import part_of
 from skreg_mlp._objective.losses import null_loss, with_width
 
 ROUNDING = 8 * np.finfo(np.float64).eps  # of the largest value: a spread below it is none
@@ -112,13 +113,6 @@ class Targets:
         """What later calls of partial_fit must not measure anew: one chunk may be constant."""
         width = getattr(self.loss, "width", None)
         return dict(self.scale._asdict(), width=width, loss_unit=self.loss_unit)
-
-
-def part_of(values, weight, rows):
-    """Targets and weights of some rows (None: of all)."""
-    if rows is None:
-        return values, weight
-    return values[rows], None if weight is None else weight[rows]
 
 
 def regression_targets(values, weight, loss, *, scaled, rows=None, units=None):

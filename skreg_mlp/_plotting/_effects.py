@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from skreg_mlp._objective.losses import quantile_of_sorted
-from skreg_mlp._training.entry import rows_of
+from skreg_mlp._objective.partitions import rows_of
 from skreg_mlp.encoding._table import is_frame, read_table
 
 if TYPE_CHECKING:

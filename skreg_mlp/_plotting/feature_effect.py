@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from skreg_mlp._estimators.survival import SurvivalNetwork
+from skreg_mlp._objective.partitions import rows_of
 from skreg_mlp._plotting._arrangement import Arrangement, new_size
 from skreg_mlp._plotting._display import (
     BLACK,
@@ -32,7 +33,6 @@ from skreg_mlp._plotting._panels import (
     limits_of,
     with_strip,
 )
-from skreg_mlp._training.entry import rows_of
 from skreg_mlp._validation import check_weights
 from skreg_mlp.encoding._table import is_frame
 

@@ -8,11 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from scipy import sparse
 
-from skreg_mlp._objective.coding import CodedMatrix
+from skreg_mlp._objective.data import part_of
 from skreg_mlp._objective.network import laid_out
-from skreg_mlp._objective.partitions import Partitions, data_of, rows_of
+from skreg_mlp._objective.partitions import Partitions, columns_of, data_of, rows_of
 from skreg_mlp._training.settings import Settings, build_problem
 
 if TYPE_CHECKING:
@@ -53,8 +52,7 @@ class Rows(NamedTuple):
         """Some of the rows, copied."""
         if isinstance(self.X, Partitions):
             rows = np.sort(rows)
-        weight = None if self.weight is None else self.weight[rows]
-        return Rows(rows_of(self.X, rows), self.y[rows], weight)
+        return Rows(rows_of(self.X, rows), *part_of(self.y, self.weight, rows))
 
     def jobs(self, n_jobs: int | None) -> int | None:
         """How many fits to run at a time: those on partitions are spread out themselves."""
@@ -225,13 +223,6 @@ class _MinusJointLoss:
                 for n, weight, loss in self._parts
             )
         return -np.inf if np.isnan(score) else float(score)
-
-
-def columns_of(X: Any, columns: Ints) -> Any:
-    """Some columns of X, dense ones in C order: batches are read row by row."""
-    if isinstance(X, (CodedMatrix, Partitions)):
-        return X.columns(columns)
-    return X[:, columns] if sparse.issparse(X) else np.take(X, columns, axis=1)
 
 
 def checked(data: Data, name: str) -> Data:
