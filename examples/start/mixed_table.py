@@ -10,7 +10,7 @@ The table has 2,400 kangaroo rats of two species that look alike, caught from 19
 desert of Arizona. They were drawn at random from all captures of *Dipodomys merriami* and
 *Dipodomys ordii* in the Portal Project Teaching Database (R package ratdat,
 doi:10.6084/m9.figshare.1314459), which its authors gave to the public domain (CC0). The file is
-:download:`kangaroo_rats.csv <../../examples/kangaroo_rats.csv>`, beside this script.
+:download:`kangaroo_rats.csv <../../../examples/kangaroo_rats.csv>`.
 """
 
 from pathlib import Path
@@ -34,8 +34,8 @@ from skreg_mlp import FeatureEffectDisplay, RegularizedMLPClassifierCV
 # %%
 # The plots of the field site have numbers that are only names, so they are read as strings. That is
 # all the preparation there is.
-here = Path(__file__).parent if "__file__" in globals() else Path()  # the gallery runs in here
-table = pd.read_csv(here / "kangaroo_rats.csv", dtype={"plot_id": str})
+examples = Path(__file__).parents[1] if "__file__" in globals() else Path("..")  # as in the gallery
+table = pd.read_csv(examples / "kangaroo_rats.csv", dtype={"plot_id": str})
 X, y = table.drop(columns="species"), table["species"]
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=800, stratify=y, random_state=0)
 print(f"{len(X)} animals, {np.mean(y == 'ordii'):.0%} of them ordii. Missing values:")

@@ -6,7 +6,7 @@ A sparse network for regression on scikit-learn's diabetes data.
 
 Shows a grid search over alpha, R2 against three peers, the features selected by name, the
 certificate of stationarity, and a prediction interval from two quantile models. Takes about a
-minute on two cores. Run: ``python examples/regression.py``
+minute on two cores. Run: ``python examples/start/regression.py``
 """
 
 import time
