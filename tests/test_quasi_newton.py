@@ -302,5 +302,5 @@ def test_in_float32_the_gradient_gets_smaller_than_values_show():
         value, gradient = value_and_gradient(problem, narrow.astype(float))
         return float(np.float32(value + 0.025 * x @ x)), gradient + 0.05 * x
 
-    run, _ = descend(Counted(f), theta, tol=1e-6, rounding=np.finfo(np.float32).eps)
+    run, _ = descend(Counted(f), theta, tol=1e-6, dtype=np.float32)
     assert run.residual < 1e-5

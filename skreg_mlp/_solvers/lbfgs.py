@@ -22,7 +22,7 @@ from skreg_mlp._solvers.result import History, NonFiniteError, Result
 
 PAIRS = 30  # kept by L-BFGS: more cost more an iteration than they save
 FEWEST_PAIRS = 5
-PAIRS_BYTES = 2**27  # fewer pairs are kept where they would be larger: 16 bytes a variable each
+PAIRS_BYTES = 2**27  # fewer pairs are kept where they would be larger
 MAX_STALLED = 5  # rounds in a row without progress, after which rounding is to blame
 PROGRESS = 0.5  # of the least residual so far: what counts as progress of a round
 LIFTED_TOL = 3e-2  # of the least strength: then most zeros are known, and the rest is smaller
@@ -35,8 +35,8 @@ class _Stop(Exception):
     """The budget is used up, or the history asks to stop."""
 
 
-def _n_pairs(n_variables):
-    return int(np.clip(PAIRS_BYTES // (16 * n_variables), FEWEST_PAIRS, PAIRS))
+def _n_pairs(n_variables, dtype):
+    return int(np.clip(PAIRS_BYTES // (2 * n_variables * dtype.itemsize), FEWEST_PAIRS, PAIRS))
 
 
 class Objective:
@@ -79,7 +79,7 @@ class Objective:
         """Run L-BFGS on one stage from its start; the last iterate ends in `self.theta`."""
         if self.n_iter >= self.max_iter or self.n_fun >= self.max_fun:
             raise _Stop
-        n_variables = len(stage.start)
+        n_variables, dtype = len(stage.start), self._narrow.dtype
         if not n_variables:  # nothing may move: such as intercepts that are held at zero
             return
         max_iter = min(max_iter, self.max_iter - self.n_iter)
@@ -87,9 +87,9 @@ class Objective:
         descent = Descent(
             self._function(stage),
             stage.start,
-            int(min(_n_pairs(n_variables), max_iter)),
+            int(min(_n_pairs(n_variables, dtype), max_iter)),
             signs=stage.signs,
-            rounding=np.finfo(self._narrow.dtype).eps,
+            dtype=dtype,
         )
         while descent.residual > tol and self.n_iter < end and self.n_fun < self.max_fun:
             if not descent.advance():

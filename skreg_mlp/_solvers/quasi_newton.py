@@ -9,8 +9,8 @@ the direction that the pairs give in their subspace, which leads to the projecti
 two-metric projection of Bertsekas, 1982, and Schmidt et al., 2009). So it may set many variables to
 zero at once, and the search still runs along a straight line.
 
-Vectors are float64 throughout: values and gradients of a float32 problem have the rounding errors
-of that problem, and steps and differences add none.
+Iterates and gradients are float64: those of a float32 problem have the rounding errors of that
+problem, and steps and differences add none. Pairs only give directions, and may be float32.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ NEAREST, FARTHEST = 1.1, 4.0  # times the last step: where the next goes while f
 MARGIN = 0.1  # of a bracket: how far from its ends a trial stays
 SLOW = 0.66  # of its width: what is left of a bracket that shrinks too slowly
 NARROW = 0.1  # of a step: a bracket as narrow has a kink inside
-EPSILON, TINY = np.finfo(np.float64).eps, np.finfo(np.float64).tiny
+TINY = np.finfo(np.float64).tiny
 STRAIGHT = 1e-10  # least cosine of s and y: below it, a pair tells of rounding
 
 
@@ -49,8 +49,8 @@ class Pairs:
     held, S, Y and g are those of the others.
     """
 
-    def __init__(self, n, n_pairs):
-        self._rows = np.empty((n_pairs, 2, n))  # a new pair takes the place of the oldest
+    def __init__(self, n, n_pairs, dtype=np.float64):
+        self._rows = np.empty((n_pairs, 2, n), dtype)  # a new pair takes the place of the oldest
         self._ys, self._yy = np.zeros((2, n_pairs, n_pairs))  # Y S' and Y Y', oldest pair first
         self._ss = np.zeros(n_pairs)  # diagonal of S S'
         self._cycle = np.tile(np.arange(n_pairs), 2)
@@ -96,7 +96,7 @@ class Pairs:
         k = len(self)
         changed = free is not None and self._restrict(free)
         rows = self._rows[:k].reshape(2 * k, len(g))
-        products = self._in_order(rows @ g)
+        products = self._in_order(rows @ g.astype(rows.dtype, copy=False))
         if self._pending:
             self._complete(None if changed else products[:, :-1] - self._products)
         self._products = products
@@ -104,10 +104,10 @@ class Pairs:
         if not len(used):
             return g * min(1.0, 1 / max(np.linalg.norm(g), TINY))
         of_s, of_y, scale = self._weights(used, *products[:, used])
-        weights, places = np.zeros((k, 2)), self._places[used]
+        weights, places = np.zeros((k, 2), rows.dtype), self._places[used]
         weights[places, 0], weights[places, 1] = of_s, of_y
-        result = weights.ravel() @ rows
-        result += scale * g
+        result = scale * g
+        result += weights.ravel() @ rows
         if free is not None:
             result *= free
         return result
@@ -142,7 +142,7 @@ class Pairs:
             s, y = s * self._free, y * self._free
         if products is None:
             rows = self._rows[: last + 1].reshape(2 * last + 2, -1)
-            products = self._in_order(rows @ y)[:, :last]
+            products = self._in_order(rows @ y.astype(rows.dtype, copy=False))[:, :last]
         self._ys[last, :last], self._yy[last, :last] = products
         self._yy[:last, last] = products[1]
         self._ys[last, last], self._yy[last, last] = np.dot(s, y), np.dot(y, y)
@@ -262,18 +262,18 @@ class Descent:
     """An L-BFGS run: `point` is the last iterate accepted, and `advance` finds the next.
 
     ``evaluate(x)`` returns a `Point`; where f is not finite its value is inf, and the line search
-    steps back. ``rounding`` is the relative error of values. ``signs``, if given, says what may be
-    the sign of each variable: 1 or -1, or 0 for either.
+    steps back. ``dtype`` is what it computes in. ``signs``, if given, says what may be the sign of
+    each variable: 1 or -1, or 0 for either.
     """
 
-    def __init__(self, evaluate, x, n_pairs, *, signs=None, rounding=EPSILON):
-        self._evaluate, self._rounding = evaluate, rounding
+    def __init__(self, evaluate, x, n_pairs, *, signs=None, dtype=np.float64):
+        self._evaluate, self._rounding = evaluate, np.finfo(dtype).eps
         self._bounded = signs is not None
         if self._bounded:
             self._limited = signs != 0
             self._least = np.where(signs > 0, 0.0, -np.inf)
             self._largest = np.where(signs < 0, 0.0, np.inf)
-        self._pairs = Pairs(len(x), n_pairs)
+        self._pairs = Pairs(len(x), n_pairs, dtype)
         self.point = evaluate(x)
 
     def _project(self, x):
