@@ -1,8 +1,8 @@
 """How stationary lbfgs ends, for every penalty, smooth activation and data set.
 
 30 hidden units, tol=1e-6, max_iter=5000, float64, X and (regression) y standardised. Printed: the
-objective, stationarity_, the share of weights that are exactly zero, iterations and seconds; at the
-end how many of the fits are at or below 1e-5.
+objective, stationarity_, the share of weights that are exactly zero, iterations and seconds; then
+how many of the fits reached tol, and the others once more with ten times the iterations.
 
     python benchmarks/stationarity.py > benchmarks/stationarity.txt
 """
@@ -22,6 +22,7 @@ from skreg_mlp import RegularizedMLPClassifier, RegularizedMLPRegressor
 PENALTIES = ["l2", "l1", "elasticnet", "group_l1", "sparse_group_l1"]
 ACTIVATIONS = ["tanh", "logistic", "silu"]
 ALPHAS = [1e-3, 1e-2, 1e-1]
+TOL = 1e-6
 
 
 def problems():
@@ -33,15 +34,15 @@ def problems():
     yield "digits", RegularizedMLPClassifier, scale(X), y
 
 
-def fit(name, cls, X, y, activation, penalty, alpha):
+def fit(name, cls, X, y, activation, penalty, alpha, max_iter=5000):
     model = cls(
         (30,),
         activation=activation,
         penalty=penalty,
         alpha=alpha,
         solver="lbfgs",
-        tol=1e-6,
-        max_iter=5000,
+        tol=TOL,
+        max_iter=max_iter,
         random_state=0,
     )
     start = time.perf_counter()
@@ -57,15 +58,21 @@ def main():
     warnings.filterwarnings("ignore", message="Every weight is zero")
     with threadpool_limits(1):
         print(machine())
-        fits = [
-            fit(*problem, *setting)
+        cases = [
+            (*problem, *setting)
             for problem in problems()
             for setting in itertools.product(ACTIVATIONS, PENALTIES, ALPHAS)
         ]
+        fits = [fit(*case) for case in cases]
+        late = [case for case, (_, reached) in zip(cases, fits) if reached > TOL]
+        longer = [fit(*case, max_iter=50_000)[0] for case in late]
     columns = ["objective", "stationarity", "zeros", "iterations", "seconds"]
-    table(["data", "activation", "penalty", "alpha", *columns], [row for row, _ in fits])
-    reached = sum(stationarity <= 1e-5 for _, stationarity in fits)
-    print(f"stationarity <= 1e-5 in {reached} of {len(fits)} fits")
+    header = ["data", "activation", "penalty", "alpha", *columns]
+    table(header, [row for row, _ in fits])
+    print(f"stationarity <= {TOL:g} in {len(fits) - len(late)} of {len(fits)} fits")
+    if late:
+        print("\nthe others, with max_iter=50000")
+        table(header, longer)
 
 
 if __name__ == "__main__":
