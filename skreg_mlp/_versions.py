@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import sklearn
 
-from skreg_mlp._kernels import compiled
+from skreg_mlp import _kernels
 
 __version__ = version("skreg_mlp")
 
@@ -14,6 +14,8 @@ def show_versions() -> None:
 
     The element-wise loops are compiled where a C compiler was at hand when the package was
     installed; elsewhere the same formulas run in numpy, several times as slow for small networks.
+    ``pip install .`` puts them into the installed copy only. Python started in a checkout imports
+    the sources there, which have them after ``pip install -e .``.
 
     Examples
     --------
@@ -24,5 +26,6 @@ def show_versions() -> None:
       kernels: ...
     """
     print(f"\nskreg_mlp: {__version__}")
-    print(f"  kernels: {'compiled' if compiled else 'numpy'}")
+    without = f"numpy (there are no compiled ones in {_kernels.__path__[0]})"
+    print(f"  kernels: {'compiled' if _kernels.compiled else without}")
     sklearn.show_versions()

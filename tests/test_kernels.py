@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.special import expit
 
 import skreg_mlp
-from skreg_mlp import TableEncoder
+from skreg_mlp import TableEncoder, _kernels
 from skreg_mlp._kernels import REFERENCES, compiled
 from skreg_mlp._objective.coding import CodedBlock, CodedMatrix
 from skreg_mlp._objective.data import Data
@@ -673,11 +673,14 @@ def test_estimators_fit_in_threads_at_once(solver):
             assert_array_equal(W, alone)
 
 
-def test_show_versions(capsys):
+def test_show_versions(capsys, monkeypatch):
     skreg_mlp.show_versions()
     printed = capsys.readouterr().out
     assert f"skreg_mlp: {skreg_mlp.__version__}" in printed and "kernels: compiled" in printed
     assert "scikit-learn" in printed or "sklearn" in printed
+    monkeypatch.setattr(_kernels, "compiled", None)
+    skreg_mlp.show_versions()
+    assert f"no compiled ones in {_kernels.__path__[0]}" in capsys.readouterr().out
 
 
 # --------------------------------------------------------------------------------------------
