@@ -21,7 +21,7 @@ scaler = StandardScaler().fit(X_train)
 X_train, X_val = scaler.transform(X_train), scaler.transform(X_val)
 
 # %%
-# The same objective and the same random start, with three ways to minimize it. "adam" takes steps on
+# The same objective and the same random start, minimized in three ways. "adam" takes steps on
 # batches of rows and ends after its epochs. "lbfgs" uses all rows and ends where the certificate is
 # at most ``tol``, 1e-4 by default.
 problem = dict(activation="silu", penalty="l1", alpha=0.005, random_state=0)
@@ -42,9 +42,9 @@ for name, network in networks.items():
     )
 
 # %%
-# Adam needs more than 30 epochs: the objective is twice as high as it has to be, and most weights
-# are not needed. After 300 epochs at most its curve is flat, but lbfgs still finds a lower
-# objective with fewer weights. Its certificate says that there is nothing left to gain nearby.
+# All three curves look flat at their end. But after 30 epochs the objective is twice as high as it
+# has to be, and most of the weights are not needed. The longer fit of "adam" comes close. "lbfgs"
+# ends with a certificate of almost 0, the lowest objective and the fewest weights.
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constrained")
 for ax, (name, network) in zip(axes, networks.items()):
     LossCurveDisplay.from_estimator(network, ax=ax)

@@ -29,7 +29,7 @@ print(f"{X.shape[0]} rows, {X.shape[1]} columns, {real} of them real")
 
 # %%
 # One path on all rows: a small network is followed from dense to sparse until at most eight columns
-# are left. Some of the eight are noise, and nothing in this result tells which.
+# are left. One of those it selects is noise, and nothing in this result tells which.
 network = RegularizedMLPRegressor(
     (10,), penalty="group_l1", learning_rate_init=0.01, max_iter=100, random_state=0
 )
@@ -47,8 +47,8 @@ bound = stable.expected_false_selections(assumption="unimodal")
 print(f"By chance, at most {bound:.1f} of them are expected.")
 
 # %%
-# The picture shows why. Four columns are selected by almost every half. The others are selected by
-# some halves and not by others, the real ones among them. A ring marks what the one path selected.
+# The picture shows why. Four columns are selected by most halves. All others depend on the rows
+# that are drawn, real columns among them. A ring marks what the one path selected.
 shares = stable.selection_frequencies_
 top = np.argsort(-shares, kind="stable")[:20]
 figure, ax = plt.subplots(figsize=(7, 5.5), layout="constrained")
