@@ -1,6 +1,6 @@
 """
-When one class is rare
-======================
+Imbalanced classes: weights or a threshold?
+===========================================
 
 One row in twenty is a case. A model that always answers "no case" is right for 95 % of the rows and
 finds nothing. What helps: a score that sees the rare class, weights for the classes, and above all

@@ -1,6 +1,6 @@
 """
-Regression with a certificate and an interval
-=============================================
+Regression compared with three models of scikit-learn
+=====================================================
 
 A sparse network for regression on scikit-learn's diabetes data.
 
