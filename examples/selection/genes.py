@@ -42,7 +42,8 @@ network = RegularizedMLPClassifier(
 selector = PathSelection(network, max_features=10)
 chosen = make_pipeline(scaler, selector).fit(X, y)
 order = np.argsort(selector.ranking_)
-print("\nThe genes that stay longest:", *X.columns[order[:10]])
+print("\nThe genes that stay longest:")
+print("  ", *X.columns[order[:10]])
 
 # %%
 # Each line is one gene: the norm of its outgoing weights. Ten of them have a name.

@@ -34,7 +34,8 @@ print(f"{y_train.sum()} cases in {len(y_train)} rows")
 # %%
 # A case that is missed costs as much as ten false alarms. Only the threshold of the last model is
 # chosen for this cost. The others call a case what has a probability above one half, and
-# ``class_weight="balanced"`` gives both classes the same total weight.
+# ``class_weight="balanced"`` gives both classes the same total weight. (``sample_weight`` in
+# ``fit`` gives a weight to each row.)
 
 
 def cost(y_true, y_pred):
