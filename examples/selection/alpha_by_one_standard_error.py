@@ -1,10 +1,10 @@
 """
-The largest alpha that is not clearly worse
+Which alpha? The rule of one standard error
 ===========================================
 
-Cross-validated scores are noisy, and their best alpha tends to keep too much. The rule of one
-standard error takes the largest alpha whose mean score is within one standard error of the best:
-the sparsest network that the folds cannot tell from it.
+Cross-validated scores are noisy, and the best of them often belongs to a network that keeps too
+much. The rule of one standard error takes the largest alpha whose mean score is within one standard
+error of the best: a much sparser network that is hardly worse.
 """
 
 import matplotlib.pyplot as plt
@@ -21,9 +21,9 @@ scaler = StandardScaler().fit(X_train)
 X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
 
 # %%
-# Three networks that differ in the rule and in what comes after it. With ``relaxed=True`` the
-# weights that the path left at the chosen alpha are trained once more without the penalty that
-# chose them: l1 shrinks what it keeps, and this takes the shrinkage back.
+# The first two networks differ in the rule. The third has ``relaxed=True`` as well: the weights
+# that are left at the chosen alpha are trained once more, without the penalty that chose them. An
+# l1 penalty shrinks the weights that it keeps, and this removes the shrinkage.
 settings = {
     "best alpha": dict(selection="min"),
     "one standard error": dict(selection="1se"),
@@ -43,10 +43,10 @@ for title, network in networks.items():
     )
 
 # %%
-# All three saw the same folds and followed the same paths, so one picture shows the choice of all.
-# The points are means over the folds, the bars one standard error, and along the top is the number
-# of weights left. The dotted line is the best mean plus one standard error: the rule takes the last
-# alpha below it.
+# All three use the same folds and the same paths, so one picture shows the choice of all. The
+# points are means over the folds, and the bars are one standard error. The numbers at the top count
+# the weights that are left. The horizontal line is the best mean plus one standard error: the rule
+# takes the last alpha below it.
 network = networks["one standard error"]
 display = AlphaSelectionDisplay.from_estimator(network)
 display.ax_.set_ylim(top=3 * display.limit_)

@@ -1,10 +1,10 @@
 """
-False discoveries under control
-===============================
+How many selected columns are false? Knockoffs
+==============================================
 
-Twenty of a hundred measurements matter, most of them through their size, whatever their sign. A
-lasso sees little of that. A network sees it, but the one that predicts best reads some noise as
-well. Knockoffs bound the share of noise among what is selected, though nobody knows which it is.
+Twenty of a hundred columns matter, most of them through their absolute value. A lasso finds few of
+them. A network finds them, but the network that predicts best selects some noise as well. Knockoffs
+bound the share of noise among the selected columns.
 """
 
 import matplotlib.pyplot as plt
@@ -30,8 +30,8 @@ def report(name, selected):
 
 
 # %%
-# Cross-validation selects what predicts well, and that is more than what matters. Four ramps for
-# each column bend its effect.
+# Cross-validation selects the columns that predict well, and some of them are noise. The encoder
+# gives each column four ramps, so that its effect can bend.
 network = RegularizedMLPRegressor(
     (30,),
     penalty="group_log_sum",
@@ -43,22 +43,23 @@ by_folds = PathSelection(network, selection="min", cv=3, alphas=50).fit(X, y)
 report("cross-validation, best score", by_folds.get_support())
 
 # %%
-# Each column gets a knockoff, a column that is related to the others as it is and has nothing to do
-# with y. A column is selected if it stays on the path longer than its knockoff, and long enough: so
-# long that hardly any knockoff outlives its column by as much. At most a tenth of the selected
-# columns are to be false, in the mean over many experiments.
+# Each column gets a knockoff: a made-up column that depends on the other columns in the same way
+# and does not depend on y. A column is selected if it stays on the path much longer than its
+# knockoff. How much longer is decided by counting: hardly any knockoff stays that much longer than
+# its column. In the mean over many experiments, at most a tenth of the selected columns are false.
 selector = KnockoffSelection(network, fdr=0.1, random_state=0).fit(X, y)
 report("knockoffs, at most 10 % false", selector.get_support())
 
 # %%
-# A bar to the right is a column that outlives its knockoff. What does not matter goes to either
-# side alike: so the bars to the left tell how many of those to the right are noise.
+# A bar to the right is a column that stays longer than its knockoff. Columns of noise go to both
+# sides equally often, so the bars to the left tell how many bars to the right are noise. Blue
+# columns are selected.
 KnockoffDisplay.from_estimator(selector)
 plt.show()
 
 # %%
-# The same with a lasso, that is without hidden layers and ramps: it finds the columns whose effect
-# has a direction.
+# The same with a lasso, which is a network without hidden layers and ramps. It finds the columns
+# whose effect has a direction, and misses the other 15.
 lasso = RegularizedMLPRegressor((), penalty="l1")
 linear = KnockoffSelection(lasso, fdr=0.2, random_state=0).fit(X, y)
 report("knockoffs, lasso, at most 20 %", linear.get_support())

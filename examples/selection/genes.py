@@ -1,10 +1,11 @@
 """
-A few genes of many
-===================
+Select ten genes out of 500
+===========================
 
-189 samples of human tissue, the expression of 500 genes in each, and seven tissues: which few genes
-tell the tissues apart? `PathSelection` answers in one step of a pipeline, and `StabilitySelection`
-tells how far the answer can be trusted. The data are a part of those of R's package dslabs.
+The table has 189 samples of seven human tissues, and the expression of 500 genes in each. Which few
+genes tell the tissues apart? `PathSelection` answers in one step of a pipeline, and
+`StabilitySelection` tells whether other samples would give the same answer. The data are a part of
+those of the R package dslabs.
 """
 
 import warnings
@@ -32,8 +33,8 @@ print(f"{X.shape[0]} samples, {X.shape[1]} genes")
 print(y.value_counts().to_string())
 
 # %%
-# One network is followed from dense to empty. Along the way genes leave, and the ten that stay
-# longest are selected. A group penalty lets a gene go with all of its weights.
+# One network is followed from dense to empty. Genes leave one after another, and the ten that stay
+# longest are selected. With a group penalty a gene leaves with all of its weights.
 scaler = StandardScaler().set_output(transform="pandas")
 network = RegularizedMLPClassifier(
     (30,), penalty="group_log_sum", learning_rate_init=0.01, random_state=0
@@ -41,16 +42,17 @@ network = RegularizedMLPClassifier(
 selector = PathSelection(network, max_features=10)
 chosen = make_pipeline(scaler, selector).fit(X, y)
 order = np.argsort(selector.ranking_)
-print("\nThe genes that stay longest:", *X.columns[order[:10]])
+print("\nThe genes that stay longest:")
+print("  ", *X.columns[order[:10]])
 
 # %%
-# Each line is one gene: the norm of its outgoing weights. The ten largest have a name.
+# Each line is one gene: the norm of its outgoing weights. Ten of them have a name.
 RegularizationPathDisplay.from_estimator(selector)
 plt.show()
 
 # %%
-# Are ten genes enough? A selection belongs inside of cross-validation: genes that were chosen with
-# a look at all samples seem better than they are.
+# Are ten genes enough? The selection is a step of the pipeline, so that each fold selects its own
+# genes. Genes that were selected on all samples would seem better than they are.
 forest = RandomForestClassifier(200, random_state=0)
 few = make_pipeline(scaler, selector, forest)
 print("\nAccuracy of a random forest, in five folds")
@@ -77,6 +79,6 @@ plt.show()
 print("\nGenes kept:", stable.get_support().sum())
 
 # %%
-# They would not. No gene is selected by three of four halves, as many genes say much the same: ten
-# of them are enough, but other tens are as good. Read the ranking as one way to tell the tissues
-# apart, not as the list of the genes that matter.
+# They would not. No gene is selected by three of four halves, because many genes carry the same
+# information. Ten of them are enough, but other sets of ten are as good. Read the ranking as one
+# way to tell the tissues apart, not as the list of the genes that matter.

@@ -1,11 +1,11 @@
 """
-Categories leave as a whole
-===========================
+Keep or drop a category as a whole
+==================================
 
-One-hot encoding turns a category into one column per level. A penalty that takes the columns for
-features of their own may drop half the levels of a category and keep the others, which saves
-nobody the question. With `feature_groups` the columns of a category are one group: all stay or all
-leave.
+One-hot encoding turns a category into one column for each level. A penalty that treats each column
+as a feature may drop some levels of a category and keep others, and then the category must still be
+collected. With `feature_groups` the columns of a category are one group: all stay or all leave.
+``encoder="table"`` does this by itself. This example is for tables that are encoded outside.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skreg_mlp import RegularizedMLPRegressorCV, one_hot_groups
 
 # %%
-# Prices of flats, made up: they depend on the district, on the area, and on the age by a bend. The
-# agency, the color of the door and the floor do not matter.
+# Prices of flats, made up: they depend on the district, on the area, and on the age, where new and
+# old flats cost most. The agency, the color of the door and the floor do not matter.
 rng = np.random.default_rng(0)
 n_rows = 400
 flats = pd.DataFrame(
@@ -39,8 +39,8 @@ price = (
 )
 
 # %%
-# The encoding. `one_hot_groups` gives a label to each of its columns: one for all the columns that
-# the encoder made of one category, and one for every other column.
+# `one_hot_groups` gives a label to each encoded column: one label for all columns of a category,
+# and one for every other column.
 categories = ["district", "agency", "door"]
 encoder = make_column_transformer(
     (OneHotEncoder(sparse_output=False), categories), remainder=StandardScaler()
@@ -64,7 +64,7 @@ for title, network in networks.items():
         print(f"  {name:<9} {mask.sum()} of {mask.size} columns kept")
 
 # %%
-# The norm of the weights that leave each column, in the color of its category.
+# The norm of the outgoing weights of each column, in the color of its category.
 figure, axes = plt.subplots(2, 1, figsize=(9, 6.5), sharex=True, layout="constrained")
 colors = {name: f"C{k}" for k, name in enumerate(dict.fromkeys(origin))}
 for ax, (title, network) in zip(axes, networks.items()):

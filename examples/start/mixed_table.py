@@ -2,9 +2,9 @@
 From a CSV file to a saved network
 ==================================
 
-A real table with numbers, categories and missing values goes into a network as the file has it:
-nothing is imputed, encoded or scaled in front. Then the columns that are used, their effects, a
-file, and a prediction for rows that hold something new.
+A real table with numbers, categories and missing values goes into a network as it is. Nothing is
+imputed, encoded or scaled by hand. The example shows which columns are used and what they do, saves
+the network in a file, loads it, and predicts rows with a new category and a missing value.
 
 The table has 2,400 kangaroo rats of two species that look alike, caught from 1977 to 2002 in the
 desert of Arizona. They were drawn at random from all captures of *Dipodomys merriami* and
@@ -42,9 +42,9 @@ print(f"{len(X)} animals, {np.mean(y == 'ordii'):.0%} of them ordii. Missing val
 print(X.isna().sum()[X.isna().any()].to_string())
 
 # %%
-# The penalty "group_l1" keeps or drops a column of the table with all that the encoder makes of it.
-# The rule of one standard error drops more columns than the best score would, and `relaxed=True`
-# takes back the shrinkage of those that stay.
+# The penalty "group_l1" keeps or drops whole columns of the table. The rule of one standard error
+# drops more columns than the best score would, and ``relaxed=True`` removes the shrinkage of those
+# that stay.
 network = RegularizedMLPClassifierCV(
     (20,), encoder="table", penalty="group_l1", selection="1se", relaxed=True, random_state=0
 )
@@ -84,18 +84,19 @@ for name, model in models.items():
     print(f"  {name:<23}{accuracy:9.3f}{area:10.3f}{loss:11.3f}")
 
 # %%
-# The standard error of an accuracy is 0.013 on so few rows: the network and the trees are about as
-# good as each other, and the linear model is behind them in the area under the curve.
+# The standard error of an accuracy is 0.013 with so few rows. The network and the trees are about
+# equally good, and the linear model has a smaller area under the curve.
 #
-# What has the network learned? These are the four columns of largest importance. Ord's kangaroo rat
-# is heavier and has shorter feet, and it is more frequent on some plots and in some years. The
-# diamonds are the animals that nobody weighed or measured.
+# What has the network learned? These are the four most important columns. *Dipodomys ordii* is
+# heavier and has shorter feet, and it is more frequent on some plots and in some years. The
+# diamonds are the animals that were not weighed or measured.
 FeatureEffectDisplay.from_estimator(network, X_train, features=X.columns[order[:4]].tolist())
 plt.show()
 
 # %%
-# `prune` leaves behind what predictions do not need. The file of skops holds the network and its
-# encoder; no code runs when it is loaded. Read the names of the types before you trust them.
+# `prune` returns a network without the parts that predictions do not need. skops saves the network
+# and its encoder in one file, and no code runs when it is loaded. Read the names of the types
+# before you trust them.
 with TemporaryDirectory() as folder:
     file = Path(folder, "kangaroo_rats.skops")
     skops.io.dump(network.prune(), file)
@@ -103,12 +104,11 @@ with TemporaryDirectory() as folder:
     loaded = skops.io.load(file, trusted=types)
 print("\nTypes in the file:", *types, sep="\n  ")
 difference = loaded.predict_proba(X_test) - network.predict_proba(X_test)
-print("The loaded network predicts the same:", np.abs(difference).max() < 1e-6)
+print(f"Largest difference of a probability: {np.abs(difference).max():.6f}")
 
 # %%
-# The next animals are caught on a plot that is new, and the third one escapes from the scale.
-# Neither is an error: a level that is new counts as one of the rare ones, and a missing weight has
-# an indicator of its own.
+# Three new animals are caught on a plot that is not in the table, and the third one has no weight.
+# Neither is an error: a new level counts as a rare one, and a missing weight has its own indicator.
 animals = pd.DataFrame(
     {
         "year": 2002,

@@ -1,6 +1,6 @@
 """
-Sparse networks against their peers
-===================================
+Compared with scikit-learn on two data sets
+===========================================
 
 Accuracy, log-loss and weights left on two data sets that come with scikit-learn.
 
