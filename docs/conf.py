@@ -10,6 +10,7 @@ from pathlib import Path
 import numpydoc.xref
 import tomllib
 from docutils import nodes
+from sphinx import addnodes
 
 import skreg_mlp
 
@@ -161,9 +162,13 @@ def complete(app, env, node, contnode):
     node["reftarget"] = SHORT_NAMES.get(node["reftarget"], node["reftarget"])
 
 
+PROSE = nodes.section, addnodes.desc_content  # not notes and tables
+
+
 def describe(app, pagename, templatename, context, doctree):
     """Let the first paragraph of a page be its description in a list of search results."""
-    texts = [node.astext() for node in doctree.findall(nodes.paragraph)] if doctree else []
+    found = doctree.findall(nodes.paragraph) if doctree else ()
+    texts = (node.astext() for node in found if isinstance(node.parent, PROSE))
     if text := next((text for text in texts if len(text) > 40), ""):
         text = html.escape(textwrap.shorten(text, 200, placeholder=" ..."))
         context["metatags"] += f'<meta name="description" content="{text}">\n'

@@ -51,8 +51,8 @@ alpha_scaling : {"mean", "sum"}, default="mean"
     of rows, or against the sum of the losses.
 
 class_weight : dict, "balanced" or None, default=None
-    Weight of each class in the loss; "balanced" is n / (n_classes n_c), counted in sample weights.
-    Not for multilabel y.
+    Weight of each class in the loss. "balanced", for imbalanced classes, is n / (n_classes n_c),
+    counted in sample weights. Not for multilabel y.
 
 solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
     All minimize the same objective. "lbfgs" is full-batch and deterministic, and stops when
@@ -244,8 +244,8 @@ eps : float, default=1e-3
     is at the first alpha, the grid is extended below it.
 
 cv : int, splitter or iterable of splits, default=None
-    Number of folds, a splitter of scikit-learn, or the rows of each fold: pairs of indices to train
-    and to test on. None is 5 folds.
+    Number of folds, a splitter of scikit-learn (such as `GroupKFold`, with ``groups`` given to
+    `fit`), or the rows of each fold: pairs of indices to train and to test on. None is 5 folds.
 
 scoring : str or callable, default="loss"
     Score on the fold left out: minus the loss, the name of a scikit-learn scorer, or
