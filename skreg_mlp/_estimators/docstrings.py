@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,20 +27,21 @@ def documented(*texts: str) -> Callable[[ClassT], ClassT]:
         if cls.__doc__ is None:  # under python -OO
             return cls
         own, *shared = map(_sections, (cls.__doc__, *texts))
-        summary = own.pop("")
         known = _merged("Parameters", [own, *shared])
         parameters = [known[name] for name in inspect.signature(cls).parameters if name in known]
         attributes = _merged("Attributes", [own, *shared]).values()
         filled = {"Parameters": "\n\n".join(parameters), "Attributes": "\n\n".join(attributes)}
-        cls.__doc__ = summary + "\n".join(
+        cls.__doc__ = own[""] + "\n".join(
             f"{title}\n{'-' * len(title)}\n{text.strip()}\n"
             for title, text in (filled | own | filled).items()
+            if title
         )
         return cls
 
     return decorate
 
 
+@cache
 def _sections(text: str) -> dict[str, str]:
     """The text below each heading; the key of what stands before the first one is ""."""
     first, *others = re.split(r"^(\w.*)\n-+\n", inspect.cleandoc(text), flags=re.MULTILINE)
