@@ -1,22 +1,35 @@
 """Sphinx configuration; python -m sphinx -b html docs docs/_build/html builds the site."""
 
+import html
 import re
+import textwrap
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+import numpydoc.xref
+import tomllib
+from docutils import nodes
+from sphinx import addnodes
 
 import skreg_mlp
 
 project = "skreg_mlp"
 author = "The skreg_mlp developers"
 copyright = author
-version = release = skreg_mlp.__version__
+release = skreg_mlp.__version__
+version = release.partition("+")[0]  # without the commit that it was built from
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+URLS = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["urls"]
 
 extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -46,22 +59,52 @@ def own_methods(cls):
     ]
 
 
+PUBLIC = {module.__name__: module.__all__ for module in (skreg_mlp, skreg_mlp.penalties)}
 autosummary_context = {
     "own_methods": {
-        f"{module.__name__}.{name}": own_methods(getattr(module, name))
-        for module in (skreg_mlp, skreg_mlp.penalties)
-        for name in module.__all__
+        f"{module}.{name}": own_methods(getattr(import_module(module), name))
+        for module, names in PUBLIC.items()
+        for name in names
     }
 }
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings say more
 toc_object_entries_show_parents = "hide"
 
+# -- Links to other projects -----------------------------------------------------------------------
+# The inventories list what docstrings and examples name, so that a build needs no network.
+INVENTORIES = Path(__file__).parent / "inventories"
+SITES = {
+    "numpy": "https://numpy.org/doc/stable/",
+    "scipy": "https://docs.scipy.org/doc/scipy/",
+    "scikit-learn": "https://scikit-learn.org/stable/",
+}
+intersphinx_mapping = {name: (site, f"inventories/{name}.inv") for name, site in SITES.items()}
+
+
+def short_names():
+    """The full name of each object that a docstring names by the last part of it."""
+    listed = "".join(path.read_text(encoding="utf-8") for path in INVENTORIES.glob("*.inv"))
+    others = re.findall(r"^(\w\S+)", listed, flags=re.MULTILINE)
+    own = [f"{module}.{name}" for module, names in PUBLIC.items() for name in names]
+    return {full.rpartition(".")[2]: full for full in others + own}
+
+
+SHORT_NAMES = short_names() | {
+    "array-like": "numpy.typing.ArrayLike",
+    "CSR": "scipy.sparse.csr_array",
+}
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # but for these; a word such as "int" needs no link
+numpydoc_xref_aliases = {word: word for word in numpydoc.xref.DEFAULT_LINKS} | SHORT_NAMES
+
 # -- Gallery -------------------------------------------------------------------------------------
+SECTIONS = "start", "selection", "outcomes", "methods"
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "/",  # run all of them
+    "subsection_order": [f"../examples/{name}" for name in SECTIONS],
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skreg_mlp",),
     "reference_url": {"skreg_mlp": None},
@@ -81,16 +124,21 @@ html_context = {"default_mode": "auto"}
 html_static_path = ["_static", MATHJAX]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_sidebars = {"*": [], "api": ["sidebar-nav-bs"]}  # only these and the examples have pages below
+html_baseurl = URLS["Documentation"]
+html_sidebars = {"*": [], "api": ["sidebar-nav-bs"]}  # only these and folders have pages below
 html_theme_options = {
     "logo": {"text": "skreg_mlp", "image_light": LOGO, "image_dark": LOGO},
     "header_links_before_dropdown": 6,
-    "navbar_end": ["theme-switcher"],
+    "navbar_start": ["navbar-logo", "version"],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
+    "show_toc_level": 2,
     "footer_start": ["copyright"],
-    "footer_end": [],
+    "footer_end": ["version"],
 }
+if "example.org" not in URLS["Source"]:  # a placeholder leads nowhere
+    html_theme_options["github_url"] = URLS["Source"]
 
 
 # -- Texts that are used as they are ---------------------------------------------------------------
@@ -109,5 +157,25 @@ def relink(app, path, parent, content):
             content[0] = re.sub(pattern, target, content[0])
 
 
+def complete(app, env, node, contnode):
+    """Look for `GridSearchCV` in the other inventories by its full name."""
+    node["reftarget"] = SHORT_NAMES.get(node["reftarget"], node["reftarget"])
+
+
+PROSE = nodes.section, addnodes.desc_content  # not notes and tables
+
+
+def describe(app, pagename, templatename, context, doctree):
+    """Let the first paragraph of a page be its description in a list of search results."""
+    found = doctree.findall(nodes.paragraph) if doctree else ()
+    texts = (node.astext() for node in found if isinstance(node.parent, PROSE))
+    if text := next((text for text in texts if len(text) > 40), ""):
+        text = html.escape(textwrap.shorten(text, 200, placeholder=" ..."))
+        context["metatags"] += f'<meta name="description" content="{text}">\n'
+
+
 def setup(app):
     app.connect("include-read", relink)
+    app.connect("missing-reference", complete, priority=400)  # before that of intersphinx
+    app.connect("html-page-context", describe)
+    app.add_js_file(None, body="console.log = () => {};")  # the theme reports its color mode there

@@ -5,6 +5,7 @@ import builtins
 import dataclasses
 import doctest
 import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,16 @@ from skreg_mlp import (
     RegularizationPathDisplay,
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
+    RegularizedMLPCox,
+    RegularizedMLPCoxCV,
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     StabilitySelection,
     onnx,
     penalties,
+    survival_target,
 )
+from skreg_mlp._estimators.docstrings import documented as completed
 
 CHECKS = parse_config(Path(__file__).parents[1])["checks"]
 PUBLIC = {
@@ -41,8 +46,10 @@ PUBLIC = {
 ESTIMATORS = [
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
+    RegularizedMLPCox,
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressorCV,
+    RegularizedMLPCoxCV,
 ]
 
 
@@ -93,6 +100,52 @@ def test_form(name):
     assert inspect.getdoc(obj), "no docstring, of its own or inherited"
     if obj.__doc__:
         assert not [error for error in validate(name)["errors"] if error[0] in CHECKS]
+        assert not re.search(r"\bas in\b|\{inherited\}", obj.__doc__, re.I), "say it here"
+
+
+# --------------------------------------------------------------------------------------------
+# Parameters, whose names and order are checked with the form
+# --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_documented_defaults_are_those_of_the_signature(cls):
+    entries = NumpyDocString(inspect.getdoc(cls))["Parameters"]
+    stated = {}
+    for entry in entries:
+        values = entry.type.partition("default=")[2] or "None"  # "optional"
+        values = ast.literal_eval(f"[{values}]" if "," in entry.name else f"[({values})]")
+        stated |= zip(entry.name.split(", "), values, strict=True)
+    assert stated == {name: p.default for name, p in inspect.signature(cls).parameters.items()}
+
+
+def test_a_docstring_is_completed_from_shared_texts():
+    """What the class says wins; without docstrings nothing happens."""
+
+    class Shown:
+        """Summary.
+
+        Parameters
+        ----------
+        a : int
+            {inherited} More.
+
+        Notes
+        -----
+        Last.
+        """
+
+        def __init__(self, b, a):
+            pass
+
+    class Silent:
+        pass
+
+    first = "Parameters\n----------\na : str\n    Of a.\nc : int"
+    second = "Parameters\n----------\nb : int\n    Of b.\n\nAttributes\n----------\nx_ : int"
+    assert completed(first, second)(Silent).__doc__ is None
+    assert completed(first, second)(Shown).__doc__ == (
+        "Summary.\n\nParameters\n----------\nb : int\n    Of b.\n\na : int\n    Of a. More.\n\n"
+        "Attributes\n----------\nx_ : int\n\nNotes\n-----\nLast.\n"
+    )
 
 
 # --------------------------------------------------------------------------------------------
@@ -141,7 +194,8 @@ def fit():
     rng = np.random.default_rng(0)
     X = pandas.DataFrame(rng.standard_normal((40, 3)), columns=["a", "b", "c"])
     y = (X["a"] > 0).astype(int)
-    return lambda estimator: estimator.fit(X, y)
+    times = survival_target(event=y, time=rng.random(40))
+    return lambda estimator: estimator.fit(X, times if hasattr(estimator, "ties") else y)
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)

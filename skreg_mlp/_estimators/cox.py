@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from skreg_mlp._estimators.docstrings import documented
+from skreg_mlp._estimators.shared_docs import NETWORK, ONE_ALPHA, TIMES
 from skreg_mlp._estimators.survival import SurvivalNetwork
 from skreg_mlp._estimators.training import TrainedNetwork
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from skreg_mlp.penalties import Penalty
 
 
+@documented(ONE_ALPHA, TIMES, NETWORK)
 class RegularizedMLPCox(TrainedNetwork, SurvivalNetwork):
     """Cox's proportional hazards model whose log hazard is a network with sparse penalties.
 
@@ -34,71 +37,18 @@ class RegularizedMLPCox(TrainedNetwork, SurvivalNetwork):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is the penalized linear Cox model.
-
-    ties : {"breslow", "efron"}, default="breslow"
-        What to do with events at the same time. "breslow" lets all of them meet the whole risk set,
-        and treats a row of weight 2 as two rows. "efron" is nearer to the exact likelihood where
-        ties are many.
-
-    activation, penalty, alpha, l1_ratio, feature_groups : as in RegularizedMLPRegressor
-
-    penalty_factor, encoder, alpha_scaling : as in RegularizedMLPRegressor
-
-    solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
-        All minimize the same objective, by steps on all rows: no batch of rows knows who is at
-        risk. "auto" is "lbfgs" without hidden layers or with a smooth activation, "adam" with
-        "relu" and "leaky_relu", whose kinks "lbfgs" does not take as well, and under
-        `early_stopping`.
-
-    learning_rate : as in RegularizedMLPRegressor
-
     learning_rate_init : float, default=1e-2
         Step at the start of "adam" and "sgd". It is larger than that of the regressor, because an
         epoch has one step.
 
-    power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
-
     max_iter : int, default=1000
         Largest number of iterations, each of which sees all rows.
-
-    max_fun, tol, certify, n_iter_no_change, early_stopping : as in RegularizedMLPRegressor
-
-    validation_fraction : float, default=0.1
-        Share of the rows held out when stopping early without ``X_val``.
 
     scoring : str or callable, default="loss"
         What `early_stopping` and ``validation_scores_`` use. "loss" is minus what the rows held out
         add to the loss of the rows trained on (minus the loss of ``X_val`` by itself), for each
         unit of weight. "concordance" is `score`, Harrell's C. Or a scorer of scikit-learn, or
         ``scorer(estimator, X, y)``.
-
-    warm_start, random_state, verbose : as in RegularizedMLPRegressor
-
-    Attributes
-    ----------
-    coefs_, intercepts_ : list of ndarray
-        As in RegularizedMLPRegressor. The last intercept is 0: a shift of all log hazards belongs
-        to the baseline.
-
-    baseline_times_, cum_baseline_hazard_ : ndarray of shape (n_times,)
-        Times at which there was an event, and the last time observed, of each stratum; Breslow's
-        cumulative baseline hazard from each of them on.
-
-    strata_ : ndarray of shape (n_strata,) or None
-        Labels of the strata.
-
-    strata_starts_ : ndarray of shape (n_strata + 1,)
-        Where the times of each stratum begin, and the last ones end.
-
-    encoder_, n_features_in_, feature_names_in_ : as in RegularizedMLPRegressor
-    n_layers_, n_outputs_, out_activation_, solver_, n_iter_, t_ : as in RegularizedMLPRegressor
-    loss_, objective_, stationarity_, best_loss_ : as in RegularizedMLPRegressor
-    loss_curve_, objective_curve_ : as in RegularizedMLPRegressor
-    validation_scores_, best_validation_score_ : as in RegularizedMLPRegressor
-    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPRegressor
-    feature_importances_ : as in RegularizedMLPRegressor
 
     See Also
     --------

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from skreg_mlp._estimators.alpha_by_cv import AlphaByCV
 from skreg_mlp._estimators.cox import RegularizedMLPCox
+from skreg_mlp._estimators.docstrings import documented
 from skreg_mlp._estimators.fitted import NetworkClassifier, NetworkRegressor
+from skreg_mlp._estimators.shared_docs import BY_CV, CLASSES, NETWORK, NUMBERS, TIMES
 from skreg_mlp._estimators.single import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg_mlp._estimators.survival import SurvivalNetwork
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from skreg_mlp.penalties import Penalty
 
 
+@documented(BY_CV, CLASSES, NETWORK)
 class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
     """Classifier that chooses the strength of its penalty by cross-validation.
 
@@ -30,97 +33,8 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is penalized logistic regression.
-
-    alphas : int or array-like of shape (n_alphas,), default=50
-        How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
-        `regularization_path` takes 100: scores change slowly from one alpha to the next, and every
-        fold follows them.
-
-    eps : float, default=1e-3
-        First alpha of that grid, as in `regularization_path`.
-
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds, stratified.
-
-    scoring : str or callable, default="loss"
-        Score on the fold left out: minus the loss, the name of a scikit-learn scorer, or
-        ``scorer(estimator, X, y)``. Higher is better.
-
-    selection : {"min", "1se"}, default="min"
-        The alpha of the best mean score, or the largest alpha whose mean score is within one
-        standard error of it: the smallest network that is not clearly worse.
-
-    relaxed : bool, default=False
-        Whether the final network is trained once more without the sparse part of its penalty, on
-        the weights that the path on all rows left at ``alpha_``: what was selected is then not
-        shrunk. No other weight becomes non-zero.
-
-    n_jobs : int, default=None
-        Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1
-        unless in a `joblib.parallel_config` context, -1 all processors.
-
-    activation, penalty, l1_ratio, feature_groups, penalty_factor : as in RegularizedMLPClassifier
-        The default penalty is "l1", where the estimators of one alpha have scikit-learn's "l2": a
-        path ends with an empty network, and under l2 no weight becomes zero.
-
-    encoder : {"table", "auto"}, transformer or None, default=None
-        As in RegularizedMLPClassifier; every fold fits its own. "auto" lets the folds choose
-        between a `TableEncoder` without ramps and one with up to 16 for each column, which takes
-        twice the time.
-
-    alpha_scaling, class_weight : as in RegularizedMLPClassifier
-
-    solver, batch_size, learning_rate_init : as in RegularizedMLPClassifier
-        The default of learning_rate_init is 1e-2, where the estimators of one alpha have 1e-3: the
-        epochs are spread over a whole path, so that each alpha gets few. At each alpha of a path
-        the rate falls to a tenth, in the end at the chosen one to zero.
-
-    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPClassifier
-
-    max_iter, max_fun, tol, certify, shuffle, random_state, verbose : as in regularization_path
-        For "adam" and "sgd", max_iter epochs are spread over a path.
-
-    Attributes
-    ----------
-    alpha_ : float
-        The chosen alpha.
-
-    alpha_min_, alpha_1se_ : float
-        The choices of both rules.
-
-    alphas_ : ndarray of shape (n_alphas,)
-        Alphas of the path, increasing, up to the first that empties the network.
-
-    cv_results_ : dict
-        In the layout of GridSearchCV: "params", "param_alpha", "split0_test_score" and so on,
-        "mean_test_score", "std_test_score", "rank_test_score" and times in seconds.
-
-    best_index_, best_score_ : int, float
-        Index of ``alpha_`` and its mean score.
-
-    n_splits_ : int
-        Number of folds.
-
-    path_ : RegularizationPath
-        The path on all rows; `prune`, `to_sparse` and `to_dense` leave it behind.
-
-    n_nonzero_path_ : ndarray of shape (n_alphas,)
-        Non-zero weights along it.
-
-    encoder_scores_ : dict or None
-        Under ``encoder="auto"``, the best mean score for each number of ramps.
-
-    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPClassifier
-    classes_, n_features_in_, feature_names_in_, encoder_ : as in RegularizedMLPClassifier
-    loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPClassifier
-    loss_curve_, objective_curve_, solver_ : as in RegularizedMLPClassifier
-    validation_scores_, best_validation_score_ : as in RegularizedMLPClassifier
-    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPClassifier
-    feature_importances_ : as in RegularizedMLPClassifier
-        Those of the final network, the curves of its last small steps. There are no validation
-        scores: the two are None.
+        {inherited} They are stratified by class.
 
     See Also
     --------
@@ -218,109 +132,13 @@ class RegularizedMLPClassifierCV(AlphaByCV, NetworkClassifier):
         self.verbose = verbose
 
 
+@documented(BY_CV, NUMBERS, NETWORK)
 class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
     """Regressor that chooses the strength of its penalty by cross-validation.
 
     A network is followed from dense to empty, alpha rising, in each fold and on all rows; the alpha
     of the best scores on the folds left out then picks the network on the last path. That costs as
     much as a few fits, not one for each alpha and fold.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is the penalized linear model.
-
-    loss, quantile, huber_delta, power, target_scale : as in RegularizedMLPRegressor
-
-    alphas : int or array-like of shape (n_alphas,), default=50
-        How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
-        `regularization_path` takes 100: scores change slowly from one alpha to the next, and every
-        fold follows them.
-
-    eps : float, default=1e-3
-        First alpha of that grid, as in `regularization_path`.
-
-    cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds.
-
-    scoring : str or callable, default="loss"
-        Score on the fold left out: minus the loss, the name of a scikit-learn scorer, or
-        ``scorer(estimator, X, y)``. Higher is better.
-
-    selection : {"min", "1se"}, default="min"
-        The alpha of the best mean score, or the largest alpha whose mean score is within one
-        standard error of it: the smallest network that is not clearly worse.
-
-    relaxed : bool, default=False
-        Whether the final network is trained once more without the sparse part of its penalty, on
-        the weights that the path on all rows left at ``alpha_``: what was selected is then not
-        shrunk. No other weight becomes non-zero.
-
-    n_jobs : int, default=None
-        Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1
-        unless in a `joblib.parallel_config` context, -1 all processors.
-
-    activation, penalty, l1_ratio, feature_groups, penalty_factor : as in RegularizedMLPRegressor
-        The default penalty is "l1", where the estimators of one alpha have scikit-learn's "l2": a
-        path ends with an empty network, and under l2 no weight becomes zero.
-
-    encoder : {"table", "auto"}, transformer or None, default=None
-        As in RegularizedMLPRegressor; every fold fits its own. "auto" lets the folds choose
-        between a `TableEncoder` without ramps and one with up to 16 for each column, which takes
-        twice the time.
-
-    alpha_scaling : as in RegularizedMLPRegressor
-
-    solver, batch_size, learning_rate_init : as in RegularizedMLPRegressor
-        The default of learning_rate_init is 1e-2, where the estimators of one alpha have 1e-3: the
-        epochs are spread over a whole path, so that each alpha gets few. At each alpha of a path
-        the rate falls to a tenth, in the end at the chosen one to zero.
-
-    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPRegressor
-
-    max_iter, max_fun, tol, certify, shuffle, random_state, verbose : as in regularization_path
-        For "adam" and "sgd", max_iter epochs are spread over a path.
-
-    Attributes
-    ----------
-    alpha_ : float
-        The chosen alpha.
-
-    alpha_min_, alpha_1se_ : float
-        The choices of both rules.
-
-    alphas_ : ndarray of shape (n_alphas,)
-        Alphas of the path, increasing, up to the first that empties the network.
-
-    cv_results_ : dict
-        In the layout of GridSearchCV: "params", "param_alpha", "split0_test_score" and so on,
-        "mean_test_score", "std_test_score", "rank_test_score" and times in seconds.
-
-    best_index_, best_score_ : int, float
-        Index of ``alpha_`` and its mean score.
-
-    n_splits_ : int
-        Number of folds.
-
-    path_ : RegularizationPath
-        The path on all rows; `prune`, `to_sparse` and `to_dense` leave it behind.
-
-    n_nonzero_path_ : ndarray of shape (n_alphas,)
-        Non-zero weights along it.
-
-    encoder_scores_ : dict or None
-        Under ``encoder="auto"``, the best mean score for each number of ramps.
-
-    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPRegressor
-    target_scale_, target_offset_ : as in RegularizedMLPRegressor
-    n_features_in_, feature_names_in_, encoder_ : as in RegularizedMLPRegressor
-    loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPRegressor
-    loss_curve_, objective_curve_, solver_ : as in RegularizedMLPRegressor
-    validation_scores_, best_validation_score_ : as in RegularizedMLPRegressor
-    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPRegressor
-    feature_importances_ : as in RegularizedMLPRegressor
-        Those of the final network, the curves of its last small steps. There are no validation
-        scores: the two are None.
 
     See Also
     --------
@@ -424,6 +242,7 @@ class RegularizedMLPRegressorCV(AlphaByCV, NetworkRegressor):
         self.verbose = verbose
 
 
+@documented(BY_CV, TIMES, NETWORK)
 class RegularizedMLPCoxCV(AlphaByCV, SurvivalNetwork):
     """Proportional hazards model that chooses the strength of its penalty by cross-validation.
 
@@ -433,101 +252,26 @@ class RegularizedMLPCoxCV(AlphaByCV, SurvivalNetwork):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(100,)
-        Units of each hidden layer; ``()`` is the penalized linear Cox model.
-
-    ties : as in RegularizedMLPCox
-
-    alphas : int or array-like of shape (n_alphas,), default=50
-        How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
-        `regularization_path` takes 100: scores change slowly from one alpha to the next, and every
-        fold follows them.
-
     eps : float, default=1e-2
-        First alpha of that grid, as in `regularization_path`. Below it a network all but learns the
-        order of the events by heart; where the best score is at the first alpha, the path is
-        extended below.
+        {inherited}
+        It is larger than that of the regressor, because a network below it nearly memorizes the
+        order of the events.
 
     cv : int, splitter or iterable of splits, default=None
-        As in scikit-learn; None is 5 folds. Those of a number have equal shares of the events.
+        {inherited} Those of a number have equal shares of the events.
 
     scoring : str or callable, default="loss"
         Score on the fold left out: "loss" is minus what its rows add to the loss of the others, for
         each unit of weight, as glmnet has it; "concordance" is Harrell's C. Or a scorer of
         scikit-learn, or ``scorer(estimator, X, y)``. Higher is better.
 
-    selection : {"min", "1se"}, default="min"
-        The alpha of the best mean score, or the largest alpha whose mean score is within one
-        standard error of it: the smallest network that is not clearly worse.
+    learning_rate_init : float, default=1e-2
+        Step of "adam" and "sgd" at the start. At each alpha of a path it falls to a tenth, and in
+        the last steps at the chosen alpha to zero.
 
-    relaxed : bool, default=False
-        Whether the final network is trained once more without the sparse part of its penalty, on
-        the weights that the path on all rows left at ``alpha_``: what was selected is then not
-        shrunk. No other weight becomes non-zero.
-
-    n_jobs : int, default=None
-        Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1
-        unless in a `joblib.parallel_config` context, -1 all processors.
-
-    activation, penalty, l1_ratio, feature_groups, penalty_factor : as in RegularizedMLPCox
-        The default penalty is "l1", where the estimators of one alpha have scikit-learn's "l2": a
-        path ends with an empty network, and under l2 no weight becomes zero.
-
-    encoder : {"table", "auto"}, transformer or None, default=None
-        As in RegularizedMLPCox; every fold fits its own. "auto" lets the folds choose
-        between a `TableEncoder` without ramps and one with up to 16 for each column, which takes
-        twice the time.
-
-    alpha_scaling : as in RegularizedMLPCox
-
-    solver, learning_rate_init : as in RegularizedMLPCox
-        At each alpha of a path the rate falls to a tenth, in the end at the chosen one to zero.
-
-    momentum, nesterovs_momentum, beta_1, beta_2, epsilon : as in RegularizedMLPCox
-
-    max_iter, max_fun, tol, certify, random_state, verbose : as in regularization_path
-        For "adam" and "sgd", max_iter epochs are spread over a path.
-
-    Attributes
-    ----------
-    alpha_ : float
-        The chosen alpha.
-
-    alpha_min_, alpha_1se_ : float
-        The choices of both rules.
-
-    alphas_ : ndarray of shape (n_alphas,)
-        Alphas of the path, increasing, up to the first that empties the network.
-
-    cv_results_ : dict
-        In the layout of GridSearchCV: "params", "param_alpha", "split0_test_score" and so on,
-        "mean_test_score", "std_test_score", "rank_test_score" and times in seconds.
-
-    best_index_, best_score_ : int, float
-        Index of ``alpha_`` and its mean score.
-
-    n_splits_ : int
-        Number of folds.
-
-    path_ : RegularizationPath
-        The path on all rows; `prune`, `to_sparse` and `to_dense` leave it behind.
-
-    n_nonzero_path_ : ndarray of shape (n_alphas,)
-        Non-zero weights along it.
-
-    encoder_scores_ : dict or None
-        Under ``encoder="auto"``, the best mean score for each number of ramps.
-
-    coefs_, intercepts_, n_layers_, n_outputs_, out_activation_ : as in RegularizedMLPCox
-    baseline_times_, cum_baseline_hazard_, strata_, strata_starts_ : as in RegularizedMLPCox
-    n_features_in_, feature_names_in_, encoder_ : as in RegularizedMLPCox
-    loss_, objective_, stationarity_, best_loss_, n_iter_, t_ : as in RegularizedMLPCox
-    loss_curve_, objective_curve_, solver_ : as in RegularizedMLPCox
-    validation_scores_, best_validation_score_ : as in RegularizedMLPCox
-    n_nonzero_, sparsity_, selected_features_, n_selected_features_ : as in RegularizedMLPCox
-    feature_importances_ : as in RegularizedMLPCox
-        Those of the final network, the curves of its last small steps. There are no validation
-        scores: the two are None.
+    max_iter : int, default=200
+        Epochs of "adam" and "sgd" along each path, spread over its alphas, but 700 at least: each
+        has one step. For "lbfgs", the largest number of iterations at each alpha.
 
     See Also
     --------

@@ -373,8 +373,11 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Raises
         ------
-        NotFittedError, ValueError
-            As in `predict`.
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         raw = self._raw_scores(X)
         return raw.ravel() if self.n_outputs_ == 1 else raw
@@ -421,8 +424,11 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Raises
         ------
-        NotFittedError, ValueError
-            As in `predict`.
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         raw = self._raw_scores(X)
         if self.n_outputs_ > 1 and not self._is_multilabel:
@@ -447,8 +453,11 @@ class NetworkClassifier(ClassifierMixin, FittedNetwork):
 
         Raises
         ------
-        NotFittedError, ValueError
-            As in `predict`.
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         proba = np.exp(self.predict_log_proba(X))
         if self._is_multilabel:
@@ -523,8 +532,11 @@ class NetworkRegressor(RegressorMixin, FittedNetwork):
 
         Raises
         ------
-        NotFittedError, ValueError
-            As in `predict`.
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite.
         """
         if getattr(self, "out_activation_", None) != "sort":
             return super().score(X, y, sample_weight)

@@ -300,9 +300,12 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
         Raises
         ------
-        NotFittedError, ValueError
-            As in `predict`; or a time is outside what was observed, or strata are missing or not
-            known.
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite; a time is outside what was observed; or strata are missing or
+            not known.
         """
         return self._curves(X, times, strata, lambda hazard: np.exp(-hazard))
 
@@ -326,8 +329,12 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
         Raises
         ------
-        NotFittedError, ValueError
-            As in `predict_survival_function`.
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite; a time is outside what was observed; or strata are missing or
+            not known.
         """
         return self._curves(X, times, strata, lambda hazard: hazard)
 
@@ -400,8 +407,11 @@ class SurvivalNetwork(RegressorMixin, FittedNetwork):
 
         Raises
         ------
-        NotFittedError, ValueError
-            As in `predict`; or no two rows can be compared.
+        NotFittedError
+            Before `fit`.
+        ValueError
+            X has another number of columns than in `fit`, other names of columns, or values that
+            are not finite; or no two rows can be compared.
 
         References
         ----------

@@ -270,13 +270,14 @@ class GroupMCP(_OfGroups, MCP):
     ----------
     alpha : float, default=1.0
     gamma : float, default=3.0
-        As in `MCP`.
+        Above 1, ValueError otherwise; at infinity the penalty is `GroupL1`.
     groups : ndarray of int of shape (fan_in,), optional
-        As in `GroupL1`.
+        The group of each row, 0 to n_groups - 1; by default every row is a group. An estimator
+        takes them for groups of its features, like its ``feature_groups``.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
     sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
+        Size of each group; by default that in W.
 
     Examples
     --------
@@ -299,13 +300,14 @@ class GroupSCAD(_OfGroups, SCAD):
     ----------
     alpha : float, default=1.0
     a : float, default=3.7
-        As in `SCAD`.
+        Above 2; ValueError otherwise.
     groups : ndarray of int of shape (fan_in,), optional
-        As in `GroupL1`.
+        The group of each row, 0 to n_groups - 1; by default every row is a group. An estimator
+        takes them for groups of its features, like its ``feature_groups``.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
     sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
+        Size of each group; by default that in W.
 
     Examples
     --------
@@ -331,13 +333,16 @@ class GroupLogSum(_OfGroups, LogSum):
     ----------
     alpha : float, default=1.0
     scale : float, optional
-        As in `LogSum`.
+        Magnitude at which the slope, alpha / (1 + x / scale), has halved. By default an estimator
+        sets it, in a copy and for each layer, to a tenth of the typical weight of the layer's
+        random start, which depends on the sizes of the layer. ValueError where it is not above 0.
     groups : ndarray of int of shape (fan_in,), optional
-        As in `GroupL1`.
+        The group of each row, 0 to n_groups - 1; by default every row is a group. An estimator
+        takes them for groups of its features, like its ``feature_groups``.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
     sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
+        Size of each group; by default that in W.
 
     Examples
     --------

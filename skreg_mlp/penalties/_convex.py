@@ -311,13 +311,14 @@ class SparseGroupL1(GroupL1):
     ----------
     alpha : float or ndarray of shape (n_groups,), default=1.0
     groups : ndarray of int of shape (fan_in,), optional
-        As in `GroupL1`.
+        The group of each row, 0 to n_groups - 1; by default every row is a group. An estimator
+        takes them for groups of its features, like its ``feature_groups``.
     l1_ratio : float, default=0.5
         Between 0 (group lasso) and 1 (lasso); ValueError otherwise.
     shape : tuple of int, optional
         Shape of the matrix it is bound to.
     sizes : ndarray of shape (n_groups,), optional
-        As in `GroupL1`.
+        Size of each group; by default that in W.
 
     Examples
     --------

@@ -66,8 +66,8 @@ def ranking(path: RegularizationPath[Any], kept: Any) -> Ints:
 class PathSelection(Selector):
     """Select the features that stay longest while the penalty of a network rises.
 
-    One network is followed from dense to empty, as in `regularization_path`. The selection is that
-    of the first network with at most `max_features` features, or of the one that cross-validation
+    One network is followed from dense to empty, by `regularization_path`. The selection is that of
+    the first network with at most `max_features` features, or of the one that cross-validation
     chooses.
 
     Parameters
@@ -88,10 +88,12 @@ class PathSelection(Selector):
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
 
     eps : float, default=1e-3
-        First alpha of that grid, as in `regularization_path`.
+        First alpha of that grid, as a share of the `alpha_max` of the convex penalty with the same
+        slope at zero (which, for all but the concave penalties, is `alpha_max`).
 
     cv : int, splitter or iterable of splits, default=None
-        Folds, as in scikit-learn; None is 5 of them. Used without `max_features` only, like the
+        Number of folds, a splitter of scikit-learn, or the rows of each fold: pairs of indices to
+        train and to test on. None is 5 folds. Used without `max_features` only, like the
         ``scoring`` of `estimator`.
 
     n_jobs : int, default=None
@@ -117,7 +119,7 @@ class PathSelection(Selector):
         The alpha of `estimator_`.
 
     cv_results_ : dict or None
-        Scores of the folds at each alpha, as in `RegularizedMLPClassifierCV`; None with
+        Scores of the folds at each alpha, in the layout of `GridSearchCV`; None with
         `max_features`.
 
     n_features_in_ : int
@@ -196,7 +198,8 @@ class PathSelection(Selector):
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative weights of the rows, in training and in scores.
         **params : dict
-            Parameters of the splitter, such as ``groups``, as in `RegularizedMLPClassifierCV`.
+            Parameters of the splitter, such as ``groups``: under
+            ``enable_metadata_routing=True`` those requested from `cv`, otherwise only ``groups``.
 
         Returns
         -------
@@ -214,7 +217,8 @@ class PathSelection(Selector):
         Warns
         -----
         ConvergenceWarning
-            As in `regularization_path`.
+            Solver "lbfgs" did not reach ``tol`` at some alphas, a network diverged, or weights are
+            left at the last alpha of a grid that was to leave none.
         UserWarning
             No feature is selected.
         """

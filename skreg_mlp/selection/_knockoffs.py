@@ -220,7 +220,8 @@ class KnockoffSelection(Selector):
         How many alphas, on a geometric grid up to `alpha_max`, or the alphas themselves.
 
     eps : float, default=1e-3
-        First alpha of that grid, as in `regularization_path`.
+        First alpha of that grid, as a share of the `alpha_max` of the convex penalty with the same
+        slope at zero (which, for all but the concave penalties, is `alpha_max`).
 
     n_jobs : int, default=None
         Draws at a time, by joblib: None is 1 unless in a `joblib.parallel_config` context, -1 all

@@ -154,15 +154,16 @@ class StabilitySelection(Selector):
 
     max_features : int or None, default=None
         Features to be selected on each half, at most: those of the first network with so few on
-        the way from dense to sparse, as in `regularization_path`. It bounds the false selections,
-        see Notes. None: the features that ``estimator.fit`` selects at its own alpha.
+        the `regularization_path` from dense to sparse. It bounds the false selections, see Notes.
+        None: the features that ``estimator.fit`` selects at its own alpha.
 
     alphas : int or array-like of shape (n_alphas,), default=100
         How many alphas, on a geometric grid up to the `alpha_max` of the half, or the alphas
         themselves. Used with `max_features` only.
 
     eps : float, default=1e-3
-        First alpha of that grid, as in `regularization_path`.
+        First alpha of that grid, as a share of the `alpha_max` of the convex penalty with the same
+        slope at zero (which, for all but the concave penalties, is `alpha_max`).
 
     n_pairs : int, default=50
         Number of pairs of halves.
