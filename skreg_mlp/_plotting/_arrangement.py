@@ -18,6 +18,7 @@ from skreg_mlp._plotting._panels import (
     ticks_below,
     ticks_beside,
 )
+from skreg_mlp._plotting._texts import power_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 WIDE, HIGH = 2.2, 2.0  # inches of a panel with its texts, in a new figure
 WIDE_MAP, HIGH_MAP = 3.4, 2.6
-SMALLEST_FONT, LARGEST_FONT = 1, 8
+SMALLEST_FONT, READABLE_FONT, LARGEST_FONT = 1, 5, 8
 LETTERS, LINES = 13, 9  # of a panel, for which the font is to be small enough
 GAP = 0.75  # between a panel and what is beside it, in sizes of the font
 TICK = 0.25  # length of a tick, and from it to its text, in sizes of the font
@@ -52,10 +53,20 @@ def _shape(effects: Sequence[Effect]) -> tuple[float, float]:
     return (WIDE_MAP, HIGH_MAP) if has_maps else (WIDE, HIGH)
 
 
+def n_fitting(effects: Sequence[Effect], room: Floats) -> int:
+    """How many panels fit into `room`, in points, so that their texts can be read."""
+    for n in range(len(effects), 1, -1):
+        across = _n_across(n, room / _shape(effects))
+        if font_of(room / (across, -(-n // across))) >= READABLE_FONT:
+            return n
+    return 1
+
+
 class Arrangement:
     """Boxes and ticks of panels in `room`, the width and height of their axes in points.
 
-    Curves have the vertical `limits`, colors of maps the `color_limits`.
+    Curves have the vertical `limits`, colors of maps the `color_limits`; the numbers of both are in
+    units of ten to the `power`.
     """
 
     def __init__(
@@ -72,8 +83,9 @@ class Arrangement:
         self.font = font_of(pitch)
         self.gap, self.tick = GAP * self.font, TICK * self.font
         n_ticks = int(np.clip(pitch[1] / (3 * self.font), 1, 5))
-        self.limits_ticks = _round_ticks(limits, n_ticks)
-        self.color_ticks = _round_ticks(color_limits, n_ticks)
+        self.power = power_of([*limits, *color_limits])
+        self.limits_ticks = _round_ticks(limits, n_ticks, self.power)
+        self.color_ticks = _round_ticks(color_limits, n_ticks, self.power)
         self.beside = [self._beside(effect, pitch) for effect in effects]
         sides = np.array([self._sides(k) for k in range(n)])
         self.sides = np.array([sides[c :: self.across].max(axis=0) for c in range(self.across)])
@@ -145,6 +157,6 @@ def _n_across(n_panels: int, room: Floats) -> int:
     return int(across[size.argmax()])
 
 
-def _round_ticks(limits: tuple[float, float], n_ticks: int) -> Ticks:
+def _round_ticks(limits: tuple[float, float], n_ticks: int, power: int) -> Ticks:
     places = round_numbers(*limits, n_ticks)
-    return Ticks(places, texts_of(places))
+    return Ticks(places, texts_of(places / 10.0**power))
