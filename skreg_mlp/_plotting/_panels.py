@@ -154,7 +154,7 @@ def centered_limits(averages: Sequence[Floats], mean: float) -> tuple[float, flo
 
 
 def draw_map(ax: Any, effect: Effect, limits: tuple[float, float]) -> Any:
-    """The joint effect of two columns as colors; the middle of the limits has that of the background."""
+    """The joint effect of two columns as colors; the mean has that of the background."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 
     x, y = (Scale(grid) for grid in effect.grids)

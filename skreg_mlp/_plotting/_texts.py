@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 24  # characters of a name that are shown
 SHORTEST_NAME = 4
 FONT, LINE_HEIGHT = 8, 11  # of names, in points
+LEFT_BY_OTHERS = 0.85  # of axes, by the labels of those beside them
 LEGEND_GAP = 6  # points below a legend
 MOST_LEGEND = 0.6  # of the height of axes
 
@@ -39,7 +40,7 @@ def ink() -> Any:
 # --------------------------------------------------------------------------------------------
 def short(name: str, length: int = LONGEST_NAME) -> str:
     """`name` on one line, with its middle left out where it is long: both ends tell names apart."""
-    name = " ".join(name.split())
+    name, length = " ".join(name.split()), max(length, SHORTEST_NAME)
     if len(name) <= length:
         return name
     tail = length // 2
@@ -74,9 +75,13 @@ def fit_names(texts: Sequence[Text], names: Sequence[str], ax: Any, width: float
 
 
 def points(ax: Any) -> Floats:
-    """Width and height of `ax` in points, after the layout of its figure."""
+    """Width and height of `ax` in points, after the layout of its figure.
+
+    Where other axes are to be filled later, their labels will take a part of both.
+    """
     ax.figure.canvas.figure.draw_without_rendering()
-    return np.array([ax.bbox.width, ax.bbox.height]) * 72 / ax.figure.dpi
+    size = np.array([ax.bbox.width, ax.bbox.height]) * 72 / ax.figure.dpi
+    return size if len(ax.figure.axes) == 1 else LEFT_BY_OTHERS * size
 
 
 def widest(texts: Iterable[Text], ax: Any) -> float:
@@ -103,24 +108,26 @@ def legend_above(handles: Sequence[Any], *axes: Any, title: str | None = None) -
     It hides no data then, in any layout. Returns the share of the height that it takes.
     """
     ax = axes[-1]  # which is drawn last
-    width, height = points(ax)
-    for n_columns in range(len(handles), 0, -1):
-        legend = ax.legend(
-            handles=handles, loc="upper center", ncol=n_columns, fontsize="small", title=title,
-            title_fontsize="small", framealpha=1, edgecolor="none", borderaxespad=0.2,
-            columnspacing=1.2, handlelength=1.8,
-        )  # fmt: skip
-        box = _size(legend)
-        if box[0] <= width:
-            break
-    if box[0] > width:
-        shrink(legend.get_texts(), ax, width - (box[0] - widest(legend.get_texts(), ax)))
-        box = _size(legend)
-    share = float(min(MOST_LEGEND, (box[1] + LEGEND_GAP) / height))
+    place: dict[str, Any] = dict(loc="upper center", borderaxespad=0.2)
+    place |= dict(framealpha=1, edgecolor="none")  # hides the lines of alphas behind it
+    legend = fit_legend(ax, handles, title=title, title_fontsize="small", **place)
+    share = float(min(MOST_LEGEND, (_size(legend)[1] + LEGEND_GAP) / points(ax)[1]))
     for of_one in axes:
         low, high = of_one.get_ylim()
         of_one.set_ylim(low, low + (high - low) / (1 - share))
     return share
+
+
+def fit_legend(ax: Any, handles: Sequence[Any], fewest: int = 1, **kwargs: Any) -> Legend:
+    """A legend not wider than `ax`, with as many columns as fit, in a smaller font if need be."""
+    width = points(ax)[0]
+    style = dict(handles=handles, columnspacing=1.2, handlelength=1.8, **kwargs)
+    for n_columns in range(len(handles), fewest - 1, -1):
+        legend = ax.legend(ncol=n_columns, fontsize=FONT, **style)
+        taken = _size(legend)[0]
+        if taken <= width:
+            return legend
+    return ax.legend(ncol=fewest, fontsize=FONT * width / taken, **style)
 
 
 def _size(legend: Legend) -> Floats:

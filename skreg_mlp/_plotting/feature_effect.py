@@ -11,7 +11,7 @@ from sklearn.base import is_classifier
 
 from skreg_mlp._estimators.survival import SurvivalNetwork
 from skreg_mlp._objective.partitions import rows_of
-from skreg_mlp._plotting._arrangement import Arrangement, n_fitting, new_size
+from skreg_mlp._plotting._arrangement import Arrangement, largest_arrangement, new_size
 from skreg_mlp._plotting._display import (
     ESTIMATORS,
     GRAY,
@@ -23,18 +23,16 @@ from skreg_mlp._plotting._display import (
 from skreg_mlp._plotting._effects import Averages, as_table, read_column, spread_rows
 from skreg_mlp._plotting._panels import (
     CHARACTER,
-    centered_limits,
     draw_effect,
     draw_map,
-    limits_of,
     with_strip,
 )
 from skreg_mlp._plotting._texts import (
+    fit_legend,
     fit_names,
     in_power,
     ink,
     points,
-    power_of,
     short,
 )
 from skreg_mlp._validation import check_weights
@@ -57,7 +55,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12  # columns by default
 PAIR_GRID = 16  # largest number of values of a column of a pair
 RANK_GRID, RANK_ROWS = 5, 200  # to find the columns with the largest effects behind other steps
-LONGEST_PREDICTION = 40  # characters of what is predicted
+LONGEST_PREDICTION, POWER = 40, 6  # characters of what is predicted, and of " (1e6)"
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -214,23 +212,21 @@ class FeatureEffectDisplay(Display):
             remark = "no column has an effect:\npredictions are constant"
             ax.text(0.5, 0.5, remark, transform=ax.transAxes, ha="center", va="center")
             return
-        effects = self.effects[: n_fitting(self.effects, points(ax))]
-        curves = [effect.average for effect in effects if len(effect.grids) == 1]
-        maps = [effect.average for effect in effects if len(effect.grids) == 2]
-        limits, color_limits = limits_of(curves, self.mean), centered_limits(maps, self.mean)
-        self._explain(ax, effects, power_of([*limits, *color_limits]))
-        where = Arrangement(effects, points(ax), limits, color_limits)
+        where = largest_arrangement(self.effects, points(ax), self.mean)
+        self._explain(ax, where)
+        where = largest_arrangement(where.effects, points(ax), self.mean)  # beside the texts
+        self._explain(ax, where)
         titles = []
-        for k, effect in enumerate(effects):
+        for k, effect in enumerate(where.effects):
             panel = ax.inset_axes(where.box(k))
             self.axes_.append(panel)
             if len(effect.grids) == 1:
                 draw_effect(panel, effect, self.mean)
-                panel.set_ylim(*with_strip(*limits))
+                panel.set_ylim(*with_strip(*where.limits))
                 title = dict(fontsize=where.font, loc="left", pad=1.5 * where.tick)
                 titles.append(panel.set_title("", parse_math=False, **title))
             else:
-                mesh = draw_map(panel, effect, color_limits)
+                mesh = draw_map(panel, effect, where.color_limits)
                 self._explain_map(ax.inset_axes(where.bar_box(k)), mesh, where)
                 _name_axes(panel, effect.grids, where)
             below, beside = where.below[k], where.beside[k]
@@ -240,19 +236,21 @@ class FeatureEffectDisplay(Display):
             panel.tick_params(axis="y", labelleft=where.has_numbers(k))
             for label in (*panel.get_xticklabels(), *panel.get_yticklabels()):
                 label.set_parse_math(False)
-        names = [effect.grids[0].name for effect in effects if len(effect.grids) == 1]
+        names = [effect.grids[0].name for effect in where.effects if len(effect.grids) == 1]
         fit_names(titles, names, ax, where.width)
 
-    def _explain(self, ax: Any, effects: Sequence[Effect], power: int) -> None:
+    def _explain(self, ax: Any, where: Arrangement) -> None:
         """What the panels share: the label of their vertical axes, and a legend."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
-        curves = [effect.grids[0] for effect in effects if len(effect.grids) == 1]
+        curves = [effect.grids[0] for effect in where.effects if len(effect.grids) == 1]
         handles: list[Any] = []
         if curves:
-            label = in_power(short(self.prediction_name, LONGEST_PREDICTION), power)
-            ax.set_ylabel(label, parse_math=False)
+            label = ax.set_ylabel("", parse_math=False)
+            letters = int(points(ax)[1] / (CHARACTER * label.get_fontsize()))
+            name = short(self.prediction_name, min(LONGEST_PREDICTION, letters - POWER))
+            label.set_text(in_power(name, where.power))
             handles = [
                 Line2D([], [], color=ink(), linewidth=0.8, linestyle="--", label="mean"),
                 Patch(color=GRAY, alpha=0.6, linewidth=0, label="distribution"),
@@ -260,12 +258,11 @@ class FeatureEffectDisplay(Display):
         if any(grid.missing for grid in curves):
             style: dict[str, Any] = dict(color=ink(), markerfacecolor="none", markersize=5)
             handles.append(Line2D([], [], linestyle="none", marker="D", label="missing", **style))
-        if left_out := len(self.effects) - len(effects):
-            more = f"+{left_out} more with more room"
-            handles.append(Line2D([], [], linestyle="none", label=more))
+        if left_out := len(self.effects) - len(where.effects):
+            handles.append(Line2D([], [], linestyle="none", label=f"+{left_out} more"))
         if handles:
-            place = dict(loc="upper center", bbox_to_anchor=(0.5, 0), ncol=4, frameon=False)
-            ax.legend(handles=handles, fontsize="small", columnspacing=1.2, **place)
+            place = dict(loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False)
+            fit_legend(ax, handles, fewest=len(handles), **place)
 
     def _explain_map(self, bar_ax: Any, mesh: Any, where: Arrangement) -> None:
         """The bar of colors, in its axes."""
@@ -274,8 +271,8 @@ class FeatureEffectDisplay(Display):
         bar.ax.tick_params(labelsize=where.font, length=where.tick, pad=where.tick)
         bar.outline.set_visible(False)
         longest = int(where.height / (CHARACTER * where.font))
-        label = short(in_power(self.prediction_name, where.power), longest)
-        bar.set_label(label, fontsize=where.font, labelpad=where.tick, parse_math=False)
+        name = in_power(short(self.prediction_name, longest - POWER), where.power)
+        bar.set_label(name, fontsize=where.font, labelpad=where.tick, parse_math=False)
 
 
 # --------------------------------------------------------------------------------------------

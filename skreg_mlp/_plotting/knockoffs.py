@@ -172,4 +172,7 @@ def _name_bars(ax: Any, places: Ints, names: list[str], width: float) -> None:
     ax.tick_params(axis="y", left=False, pad=-of_names - GAP)
     share = (of_names + 2 * GAP) / width
     left, right = ax.get_xlim()
-    ax.set_xlim(right - (right - left) / (1 - share), right)
+    limits = right - (right - left) / (1 - share), right
+    ax.set_xlim(limits)
+    ax.set_xticks([tick for tick in ax.get_xticks() if left <= tick <= right])  # none below names
+    ax.set_xlim(limits)

@@ -305,7 +305,7 @@ def _draw_edges(ax: Any, layers: Any, heights: Sequence[Floats], height: float) 
 
     edges: list[tuple[float, float, Any, str]] = []
     for layer, (size, sign) in enumerate(layers):
-        most = min(WIDEST, CROWDED * height / max(1, np.count_nonzero(size)) ** 0.5)
+        most = min(WIDEST, CROWDED * height / np.sqrt(np.count_nonzero(size) or 1))
         for i, j in np.argwhere(size):
             line = ((layer, heights[layer][i]), (layer + 1, heights[layer + 1][j]))
             relative = size[i, j] / size.max()
