@@ -79,7 +79,9 @@ def points(ax: Any) -> Floats:
 
     Where other axes are to be filled later, their labels will take a part of both.
     """
-    ax.figure.canvas.figure.draw_without_rendering()
+    layout = ax.figure.canvas.figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(ax.figure.canvas.figure)
     size = np.array([ax.bbox.width, ax.bbox.height]) * 72 / ax.figure.dpi
     return size if len(ax.figure.axes) == 1 else LEFT_BY_OTHERS * size
 
@@ -92,9 +94,9 @@ def widest(texts: Iterable[Text], ax: Any) -> float:
     return max(widths, default=0) * 72 / ax.figure.dpi
 
 
-def shrink(texts: Sequence[Text], ax: Any, width: float | None = None) -> None:
-    """Make `texts` small enough for a `width` in points, by default that of `ax`."""
-    share = (width or points(ax)[0]) / max(1, widest(texts, ax))
+def shrink(texts: Sequence[Text], ax: Any, width: float) -> None:
+    """Make `texts` small enough for a `width` in points."""
+    share = width / max(1, widest(texts, ax))
     for text in texts if share < 1 else ():
         text.set_fontsize(float(text.get_fontsize()) * share)
 
@@ -102,25 +104,28 @@ def shrink(texts: Sequence[Text], ax: Any, width: float | None = None) -> None:
 # --------------------------------------------------------------------------------------------
 # Legends and numbers
 # --------------------------------------------------------------------------------------------
-def legend_above(handles: Sequence[Any], *axes: Any, title: str | None = None) -> float:
+def legend_above(
+    handles: Sequence[Any], room: Floats, *axes: Any, title: str | None = None
+) -> float:
     """A legend at the top of `axes`, twins or one, whose vertical ranges grow to make room for it.
 
-    It hides no data then, in any layout. Returns the share of the height that it takes.
+    They have the width and height `room` in points. Returns the share of the height that it takes.
     """
     ax = axes[-1]  # which is drawn last
     place: dict[str, Any] = dict(loc="upper center", borderaxespad=0.2)
     place |= dict(framealpha=1, edgecolor="none")  # hides the lines of alphas behind it
-    legend = fit_legend(ax, handles, title=title, title_fontsize="small", **place)
-    share = float(min(MOST_LEGEND, (_size(legend)[1] + LEGEND_GAP) / points(ax)[1]))
+    legend = fit_legend(ax, handles, room[0], title=title, title_fontsize="small", **place)
+    share = float(min(MOST_LEGEND, (_size(legend)[1] + LEGEND_GAP) / room[1]))
     for of_one in axes:
         low, high = of_one.get_ylim()
         of_one.set_ylim(low, low + (high - low) / (1 - share))
     return share
 
 
-def fit_legend(ax: Any, handles: Sequence[Any], fewest: int = 1, **kwargs: Any) -> Legend:
-    """A legend not wider than `ax`, with as many columns as fit, in a smaller font if need be."""
-    width = points(ax)[0]
+def fit_legend(
+    ax: Any, handles: Sequence[Any], width: float, fewest: int = 1, **kwargs: Any
+) -> Legend:
+    """A legend of at most this width: as many columns as fit, a smaller font if need be."""
     style = dict(handles=handles, columnspacing=1.2, handlelength=1.8, **kwargs)
     for n_columns in range(len(handles), fewest - 1, -1):
         legend = ax.legend(ncol=n_columns, fontsize=FONT, **style)

@@ -19,7 +19,7 @@ from skreg_mlp._plotting._display import (
     network_of,
     scoring_name,
 )
-from skreg_mlp._plotting._texts import legend_above, name_numbers
+from skreg_mlp._plotting._texts import legend_above, name_numbers, points
 
 if TYPE_CHECKING:
     from typing import Any
@@ -135,7 +135,7 @@ class AlphaSelectionDisplay(Display):
         name_numbers(ax.yaxis, self.score_name)
         marks = [("best", self.alpha_min), ("1 SE", self.alpha_1se), ("chosen", self.alpha)]
         if lines := mark_alphas(ax, marks):
-            legend_above(lines, ax)
+            legend_above(lines, points(ax), ax)
 
     def _limit(self) -> float | None:
         if self.alpha_min is None:

@@ -248,7 +248,7 @@ class FeatureEffectDisplay(Display):
         handles: list[Any] = []
         if curves:
             label = ax.set_ylabel("", parse_math=False)
-            letters = int(points(ax)[1] / (CHARACTER * label.get_fontsize()))
+            letters = int(where.room[1] / (CHARACTER * label.get_fontsize()))
             name = short(self.prediction_name, min(LONGEST_PREDICTION, letters - POWER))
             label.set_text(in_power(name, where.power))
             handles = [
@@ -262,7 +262,7 @@ class FeatureEffectDisplay(Display):
             handles.append(Line2D([], [], linestyle="none", label=f"+{left_out} more"))
         if handles:
             place = dict(loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False)
-            fit_legend(ax, handles, fewest=len(handles), **place)
+            fit_legend(ax, handles, where.room[0], fewest=len(handles), **place)
 
     def _explain_map(self, bar_ax: Any, mesh: Any, where: Arrangement) -> None:
         """The bar of colors, in its axes."""

@@ -143,8 +143,9 @@ class KnockoffDisplay(Display):
         t = self.threshold
         n_selected = int((np.asarray(self.statistics) >= t).sum())
         ax.set_title(f"{n_selected} of {len(self.statistics)} selected", fontsize="medium")
-        width, height = points(ax)
-        n_lines = int(height // LINE_HEIGHT) - LEGEND_LINES
+        ax.set_xlabel(self.statistic_name)
+        room = points(ax)
+        n_lines = int(room[1] // LINE_HEIGHT) - LEGEND_LINES
         shown = self._shown(min(max(n_lines, 1), MOST_BARS))
         values, places = np.asarray(self.statistics)[shown], np.arange(len(shown))
         colors = [BLUE if value >= t else VERMILION if value <= -t else GRAY for value in values]
@@ -155,12 +156,12 @@ class KnockoffDisplay(Display):
             if values.min(initial=0) < 0:
                 ax.axvline(-t, color=VERMILION, linestyle=":", linewidth=1.3)
         name_numbers(ax.xaxis, self.statistic_name)
-        _name_bars(ax, places, [self.feature_names[k] for k in shown], width)
+        _name_bars(ax, places, [self.feature_names[k] for k in shown], room[0])
         ax.set_ylim(max(len(shown), 1) - 0.5, -0.5)
         kinds = ((BLUE, "selected"), (VERMILION, "estimate of the false ones"))
         handles = [Patch(color=color, label=kind) for color, kind in kinds if color in colors]
         if handles:
-            legend_above(handles, ax)
+            legend_above(handles, room, ax)
 
 
 def _name_bars(ax: Any, places: Ints, names: list[str], width: float) -> None:

@@ -17,7 +17,7 @@ from skreg_mlp._plotting._display import (
     network_of,
     scoring_name,
 )
-from skreg_mlp._plotting._texts import ink, legend_above, name_numbers
+from skreg_mlp._plotting._texts import ink, legend_above, name_numbers, points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +118,8 @@ class LossCurveDisplay(Display):
         if self.validation_scores is not None and len(self.validation_scores):
             handles += self._draw_validation(ax, np.asarray(self.validation_scores))
         name_numbers(ax.yaxis, "Loss")
-        legend_above(handles, *([ax] if self.score_ax_ is ax else [ax, self.score_ax_]))
+        axes = [ax] if self.score_ax_ is ax else [ax, self.score_ax_]
+        legend_above(handles, points(ax), *axes)
 
     def _draw_validation(self, ax: Any, scores: Floats) -> list[Line2D]:
         """The validation scores, and a star at the best."""

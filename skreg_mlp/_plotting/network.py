@@ -159,9 +159,9 @@ class NetworkDisplay(Display):
         ax.set_axis_off()
         ax.set_ylim(0, 1)
         title = ax.set_title(_summary(used), fontsize="medium")
-        shrink([title], ax)
-        free = 1 - _explain(ax, layers, used)
         room = points(ax)
+        shrink([title], ax, room[0])
+        free = 1 - _explain(ax, room, layers, used)
         drawn = _largest(sizes, used, max(2, int(free * room[1] // LINE_HEIGHT)))
         inner = [np.ix_(a, b) for a, b in pairwise(drawn)]
         layers = [(size[of], sign[of]) for (size, sign), of in zip(layers, inner)]
@@ -282,7 +282,7 @@ def _summary(used: list[Mask]) -> str:
 SIGNS = {1: (BLUE, "positive"), -1: (VERMILION, "negative"), 0: (GRAY, "both signs")}
 
 
-def _explain(ax: Any, layers: Any, used: list[Mask]) -> float:
+def _explain(ax: Any, room: Floats, layers: Any, used: list[Mask]) -> float:
     """A legend of the signs that are drawn; returns the share of the height that it takes."""
     from matplotlib.lines import Line2D
 
@@ -296,7 +296,7 @@ def _explain(ax: Any, layers: Any, used: list[Mask]) -> float:
         for sign, (color, name) in SIGNS.items()
         if sign in signs
     ]
-    return legend_above(handles, ax, title="weights (wider is larger)") if handles else 0
+    return legend_above(handles, room, ax, title="weights (wider is larger)") if handles else 0
 
 
 def _draw_edges(ax: Any, layers: Any, heights: Sequence[Floats], height: float) -> LineCollection:

@@ -192,8 +192,8 @@ class RegularizationPathDisplay(Display):
         top = alpha_axis(ax, self.alphas, self.n_selected, "Selected features")
         name_numbers(ax.yaxis, self.weight_name)
         marks = mark_alphas(ax, [("chosen", self.alpha)])
-        free = 1 - (legend_above(marks, ax) if marks else 0)
         room, start = points(ax), int(np.argmax(self.alphas > 0))
+        free = 1 - (legend_above(marks, room, ax) if marks else 0)
         largest = self._largest(min(MOST_LABELS, int(free * room[1] // LINE_HEIGHT)))
         largest = largest[np.argsort(self.weights[start, largest], kind="stable")]  # upwards
         colors = [COLORS[k % len(COLORS)] for k in range(len(largest))]
