@@ -455,6 +455,19 @@ def test_validation_curve(scoring):
     assert (display.score_ax_ is display.ax_) == (scoring == "loss")
 
 
+@pytest.mark.parametrize("target_scale", ["std", None])
+def test_a_validation_loss_in_another_unit_has_its_own_axis(target_scale):
+    model = RegularizedMLPRegressor(
+        (), solver="adam", max_iter=3, early_stopping=True, target_scale=target_scale
+    )
+    chain = make_pipeline(StandardScaler(), model).fit(X, 1e3 * X[:, 0])
+    display = LossCurveDisplay.from_estimator(chain)
+    assert_allclose(
+        curves(display)["Validation loss"].get_ydata(), -np.array(model.validation_scores_)
+    )
+    assert (display.score_ax_ is display.ax_) == (target_scale is None)
+
+
 @pytest.mark.parametrize("hidden", [(), (2,)])
 def test_loss_curve_of_partial_fit_counts_all_calls(monkeypatch, hidden):
     monkeypatch.setattr("skreg_mlp._estimators.training.LOSS_CURVE_CALLS", 3)

@@ -24,7 +24,7 @@ LONGEST_NAME = 24  # characters of a name that are shown
 SHORTEST_NAME = 4
 FONT, LINE_HEIGHT = 8, 11  # of names, in points
 LEFT_BY_OTHERS = 0.85  # of axes, by the labels of those beside them
-LEGEND_GAP = 6  # points below a legend
+LEGEND_GAP = 6  # points below a legend, and beside it
 MOST_LEGEND = 0.6  # of the height of axes
 
 
@@ -114,7 +114,9 @@ def legend_above(
     ax = axes[-1]  # which is drawn last
     place: dict[str, Any] = dict(loc="upper center", borderaxespad=0.2)
     place |= dict(framealpha=1, edgecolor="none")  # hides the lines of alphas behind it
-    legend = fit_legend(ax, handles, room[0], title=title, title_fontsize="small", **place)
+    legend = fit_legend(
+        ax, handles, room[0] - LEGEND_GAP, title=title, title_fontsize="small", **place
+    )
     share = float(min(MOST_LEGEND, (_size(legend)[1] + LEGEND_GAP) / room[1]))
     for of_one in axes:
         low, high = of_one.get_ylim()

@@ -47,6 +47,10 @@ class LossCurveDisplay(Display):
         What the validation scores are: minus the loss, which is drawn as a loss, or another score,
         which gets its own axis on the right.
 
+    same_unit : bool, default=True
+        Whether a validation loss has the unit of the other two curves. Otherwise, as in regression
+        with a ``target_scale_``, it is in the unit of y and gets the axis on the right.
+
     first : int, default=1
         Number of the first epoch of the two curves.
 
@@ -73,6 +77,7 @@ class LossCurveDisplay(Display):
     objective_curve: Sequence[float]
     validation_scores: Sequence[float] | None = None
     scoring: str | Scorer = "loss"
+    same_unit: bool = True
     first: int = 1
     step_name: str = "Epoch"
 
@@ -105,6 +110,7 @@ class LossCurveDisplay(Display):
             objective_curve=network.objective_curve_,
             validation_scores=getattr(network, "validation_scores_", None),
             scoring=network.scoring,
+            same_unit=bool(np.all(getattr(network, "target_scale_", 1) == 1)),
             first=network.n_iter_ - len(network.loss_curve_) + 1,
             step_name="Iteration" if network.solver_ == "lbfgs" else "Epoch",
         ).plot(ax)
@@ -124,7 +130,7 @@ class LossCurveDisplay(Display):
     def _draw_validation(self, ax: Any, scores: Floats) -> list[Line2D]:
         """The validation scores, and a star at the best."""
         loss, name = is_loss(self.scoring), f"Validation {scoring_name(self.scoring)}"
-        if not loss:
+        if not (loss and self.same_unit):
             self.score_ax_ = ax.twinx()
             self.score_ax_.tick_params(axis="y", labelcolor=GREEN)
         best = int(np.argmax(scores))
@@ -133,8 +139,9 @@ class LossCurveDisplay(Display):
         star: dict[str, Any] = dict(marker="*", markersize=12, linestyle="none", color=ink())
         lines = _draw_curve(self.score_ax_, 1, shown, GREEN, "-.", name)
         lines += self.score_ax_.plot(best + 1, shown[best], label=label, **star)
-        if not loss:
-            name_numbers(self.score_ax_.yaxis, name, color=GREEN)
+        if self.score_ax_ is not ax:
+            label = f"{name}, in the unit of y" if loss else name
+            name_numbers(self.score_ax_.yaxis, label, color=GREEN)
         return lines
 
 
