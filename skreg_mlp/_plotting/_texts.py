@@ -113,7 +113,10 @@ def legend_above(
     """
     ax = axes[-1]  # which is drawn last
     place: dict[str, Any] = dict(loc="upper center", borderaxespad=0.2)
-    place |= dict(framealpha=1, edgecolor="none")  # hides the lines of alphas behind it
+    if ax.axison:  # a frame hides the lines of alphas behind it
+        place |= dict(framealpha=1, edgecolor="none")
+    else:
+        place["frameon"] = False
     legend = fit_legend(
         ax, handles, room[0] - LEGEND_GAP, title=title, title_fontsize="small", **place
     )

@@ -90,7 +90,7 @@ class FeatureEffectDisplay(Display):
     ax_, figure_ : matplotlib Axes and Figure
         The axes hold the panels, and the label and the legend that these share.
     axes_ : list of matplotlib Axes
-        The panels, in the order of `effects`.
+        The panels that are drawn, in the order of `effects`.
 
     See Also
     --------
