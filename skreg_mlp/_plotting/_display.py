@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 GRAY = "#999999"
 COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9")  # on white and on black
-DIGIT, TICK_GAP = 7, 12  # points: width of a digit of an axis, and between its numbers
+DIGIT, TICK_GAP, POWER_WIDTH = 7, 12, 30  # points: a digit, between numbers, a power of ten
 GAP = 8  # points between a name and what it names
 ESTIMATORS = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
 CV_ESTIMATORS = "a fitted RegularizedMLPClassifierCV or RegularizedMLPRegressorCV"
@@ -138,19 +138,32 @@ def alpha_axis(ax: Any, alphas: Floats, counts: Array, label: str) -> Any:
     top = ax.secondary_xaxis("top")
     top.set_xlabel(label)
     top.tick_params(axis="x", which="minor", top=False, labeltop=False)
-    show_counts(ax, top, alphas, counts)
+    number_alphas(ax, top, alphas, counts)
     return top
 
 
-def show_counts(ax: Any, top: Any, alphas: Floats, counts: Array) -> None:
-    """The `counts` on the axis `top` of `ax`, as many as have room side by side."""
+def number_alphas(ax: Any, top: Any, alphas: Floats, counts: Array) -> None:
+    """Powers of ten on the axis of alphas, and `counts` on the axis `top`, where there is room."""
+    from matplotlib.ticker import NullFormatter
+
+    positive = np.flatnonzero(alphas > 0)
+    position = np.log10(alphas[positive])
+    left, right = np.log10(ax.get_xlim())
+    unit = ax.bbox.width * 72 / ax.figure.dpi / (right - left)  # points of a power of ten
+    powers = np.arange(np.ceil(position[0]), position[-1] + 1e-9)
+    if len(powers):
+        ax.set_xticks(10 ** powers[:: int(np.ceil(POWER_WIDTH / unit))])
+    else:
+        ends = alphas[positive[[0, -1]]]
+        ax.set_xticks(ends, [f"{alpha:.2g}" for alpha in ends])
+    minor = ax.get_xticks(minor=True)
+    ax.set_xticks(minor[(minor >= alphas[positive[0]]) & (minor <= alphas[-1])], minor=True)
+    ax.xaxis.set_minor_formatter(NullFormatter())
     texts = [str(int(count)) for count in counts]
     step = DIGIT * max(map(len, texts)) + TICK_GAP
-    left, right = np.log(ax.get_xlim())
-    per_unit = ax.bbox.width * 72 / ax.figure.dpi / (right - left)
     shown: list[Any] = []
-    for k in np.flatnonzero(alphas > 0):
-        if not shown or per_unit * np.log(alphas[k] / alphas[shown[-1]]) >= step:
+    for k in positive:
+        if not shown or unit * np.log10(alphas[k] / alphas[shown[-1]]) >= step:
             shown.append(k)
     top.set_xticks(alphas[shown], [texts[k] for k in shown])
 

@@ -114,11 +114,11 @@ def legend_above(
     ax = axes[-1]  # which is drawn last
     place: dict[str, Any] = dict(loc="upper center", borderaxespad=0.2)
     if ax.axison:  # a frame hides the lines of alphas behind it
-        place |= dict(framealpha=1, edgecolor="none")
+        place |= dict(frameon=True, framealpha=1, edgecolor="none")
     else:
         place["frameon"] = False
     legend = fit_legend(
-        ax, handles, room[0] - LEGEND_GAP, title=title, title_fontsize="small", **place
+        ax, handles, 0.97 * room[0] - LEGEND_GAP, title=title, title_fontsize="small", **place
     )
     share = float(min(MOST_LEGEND, (_size(legend)[1] + LEGEND_GAP) / room[1]))
     for of_one in axes:

@@ -20,7 +20,7 @@ from skreg_mlp._plotting._display import (
     mark_alphas,
     names_seen,
     network_of,
-    show_counts,
+    number_alphas,
 )
 from skreg_mlp._plotting._texts import (
     FONT,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Floats, Ints
 
 MOST_LABELS = 10  # names of features along a path
-POWER_WIDTH = 30  # points of the axis of alphas for a number
 MOST_OF_AXES = 0.55  # the width of the names and the lines to them, as a share
 
 
@@ -204,7 +203,7 @@ class RegularizationPathDisplay(Display):
             names = [self.feature_names[feature] for feature in largest]
             starts = self.weights[start, largest]
             _label_starts(ax, room, free, self.alphas[start], starts, names, colors)
-            show_counts(ax, top, self.alphas, self.n_selected)
+            number_alphas(ax, top, self.alphas, self.n_selected)
 
     def _largest(self, n_features: int) -> Ints:
         """At most `n_features` that are largest on average over the path, none that is zero."""
@@ -240,7 +239,6 @@ def _label_starts(
     share = (fit_names(texts, names, ax, MOST_OF_AXES * width - gaps) + gaps) / width
     left, right = np.log(x), np.log(ax.get_xlim()[1])
     ax.set_xlim(np.exp(left - (right - left) * share / (1 - share)), np.exp(right))
-    _number_alphas(ax, x, width)
     ax.set_ylim(ax.get_ylim())
     wanted = (ax.transData - ax.transAxes).transform([(x, start) for start in y])[:, 1]
     line = LINE_HEIGHT / height
@@ -249,14 +247,3 @@ def _label_starts(
     heights = spread + isotonic_regression(wanted - spread, y_min=0, y_max=lowest_of_last)
     for text, at in zip(texts, heights):
         text.set_position((share - 2.5 * GAP / width, at))
-
-
-def _number_alphas(ax: Any, first: float, width: float) -> None:
-    """Powers of ten on the axis of alphas, none below the `first` alpha, where the names are."""
-    low, high = np.log10([first, ax.get_xlim()[1]])
-    powers = np.arange(np.ceil(low), high)
-    per_power = width / (high - np.log10(ax.get_xlim()[0]))
-    minor = ax.get_xticks(minor=True)
-    if len(powers):
-        ax.set_xticks(10 ** powers[:: int(np.ceil(POWER_WIDTH / per_power))])
-        ax.set_xticks(minor[(minor >= first) & (minor <= 10**high)], minor=True)
