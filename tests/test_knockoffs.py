@@ -1,7 +1,5 @@
 """Selection by knockoffs: what they are, what they say, and how many false features there are."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -471,26 +469,6 @@ def test_display_shows_statistics_and_threshold(n_draws, fdr):
     assert display.ax_.get_title() == f"{found} of 30 selected"
     blue = [bar.get_facecolor() == display.bars_[0].get_facecolor() for bar in display.bars_]
     assert sum(blue) == (found or len(shown) - sum(value < 0 for value in shown)) or not found
-    matplotlib.pyplot.close(display.figure_)
-
-
-@pytest.mark.parametrize("n_features", [2, 50, 500])
-@pytest.mark.parametrize("size", [(6.4, 4.8), (3, 3)])
-def test_names_do_not_cover_each_other(n_features, size):
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("agg")
-    _, ax = matplotlib.pyplot.subplots(figsize=size, layout="constrained")
-    names = [f"measurement of place {k}, $a_{{{k}}}$" for k in range(n_features)]
-    display = skreg_mlp.KnockoffDisplay(
-        statistics=np.random.default_rng(0).normal(size=n_features), threshold=1.5,
-        feature_names=names, statistic_name="W",
-    ).plot(ax)  # fmt: skip
-    display.figure_.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in ax.get_yticklabels()]
-    assert len(boxes) == len(display.bars_) >= min(n_features, 12)
-    assert all(box.x0 >= 0 for box in boxes)
-    for one, other in pairwise(boxes):
-        assert not one.padded(-1).overlaps(other.padded(-1))
     matplotlib.pyplot.close(display.figure_)
 
 

@@ -109,6 +109,8 @@ def read_rows(
     """Validated X and y, and checked sample weights: see `enter`."""
     survival, numeric = isinstance(estimator, SurvivalNetwork), not is_classifier(estimator)
     suffix = name.removeprefix("X")
+    if reset:
+        estimator._target_names = _target_names(y)
     # the y of survival analysis is a structured array, which scikit-learn does not read
     given = dict(y="no_validation") if survival else dict(y=y, multi_output=True, y_numeric=numeric)
     y, sample_weight = in_memory(y), in_memory(sample_weight)
@@ -135,6 +137,12 @@ def read_rows(
     narrow = X.dtype if estimator.encoder is None else np.float64
     name = f"sample_weight{suffix}"
     return Rows(X, y, validation.check_weights(sample_weight, X.shape[0], narrow, name))
+
+
+def _target_names(y: Any) -> list[str] | None:
+    """Names of the columns of y, for displays; None where it has none."""
+    names = getattr(y, "columns", [getattr(y, "name", None)])
+    return [*names] if all(isinstance(name, str) and name for name in names) else None
 
 
 def _plain(y: Any, numeric: bool) -> Any:

@@ -13,11 +13,14 @@ from skreg_mlp._plotting._panels import (
     CHARACTER,
     LINE,
     Ticks,
+    centered_limits,
+    limits_of,
     round_numbers,
     texts_of,
     ticks_below,
     ticks_beside,
 )
+from skreg_mlp._plotting._texts import power_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 
 WIDE, HIGH = 2.2, 2.0  # inches of a panel with its texts, in a new figure
 WIDE_MAP, HIGH_MAP = 3.4, 2.6
-SMALLEST_FONT, LARGEST_FONT = 1, 8
+SMALLEST_FONT, READABLE_FONT, LARGEST_FONT = 1, 5, 8
+READABLE_SIZE = 3  # of a panel without its texts, in sizes of the font
 LETTERS, LINES = 13, 9  # of a panel, for which the font is to be small enough
 GAP = 0.75  # between a panel and what is beside it, in sizes of the font
 TICK = 0.25  # length of a tick, and from it to its text, in sizes of the font
@@ -55,25 +59,23 @@ def _shape(effects: Sequence[Effect]) -> tuple[float, float]:
 class Arrangement:
     """Boxes and ticks of panels in `room`, the width and height of their axes in points.
 
-    Curves have the vertical `limits`, colors of maps the `color_limits`.
+    Curves have the vertical `limits`, colors of maps the `color_limits`, both with the `mean`. The
+    numbers of both are in units of ten to the `power`.
     """
 
-    def __init__(
-        self,
-        effects: Sequence[Effect],
-        room: Floats,
-        limits: tuple[float, float],
-        color_limits: tuple[float, float],
-    ) -> None:
+    def __init__(self, effects: Sequence[Effect], room: Floats, mean: float) -> None:
         self.effects, self.room, n = effects, room, len(effects)
+        curves, maps = ([e.average for e in effects if len(e.grids) == k] for k in (1, 2))
+        self.limits, self.color_limits = limits_of(curves, mean), centered_limits(maps, mean)
+        self.power = power_of([*self.limits, *self.color_limits])
         self.across = _n_across(n, room / _shape(effects))
         self.down = -(-n // self.across)
         pitch = room / (self.across, self.down)
         self.font = font_of(pitch)
         self.gap, self.tick = GAP * self.font, TICK * self.font
         n_ticks = int(np.clip(pitch[1] / (3 * self.font), 1, 5))
-        self.limits_ticks = _round_ticks(limits, n_ticks)
-        self.color_ticks = _round_ticks(color_limits, n_ticks)
+        self.limits_ticks = _round_ticks(self.limits, n_ticks, self.power)
+        self.color_ticks = _round_ticks(self.color_limits, n_ticks, self.power)
         self.beside = [self._beside(effect, pitch) for effect in effects]
         sides = np.array([self._sides(k) for k in range(n)])
         self.sides = np.array([sides[c :: self.across].max(axis=0) for c in range(self.across)])
@@ -92,6 +94,12 @@ class Arrangement:
         self.bottoms = [max(bottoms[r * self.across :][: self.across]) for r in range(self.down)]
         self.top = 1.5 * self.gap + LINE * self.font  # a title given later takes a little
         self.height = max(1.0, (room[1] - sum(self.bottoms)) / self.down - self.top)
+
+    @property
+    def readable(self) -> bool:
+        """Whether texts are large enough, and the panels larger than these."""
+        smallest = READABLE_SIZE * self.font
+        return self.font >= READABLE_FONT and min(self.width, self.height) >= smallest
 
     def has_numbers(self, k: int) -> bool:
         """Whether a panel has numbers on its left, or shares those of the panel there."""
@@ -131,6 +139,15 @@ class Arrangement:
         return self.gap + self.below[k].size(self.font)[1] + n_labels * LINE * self.font
 
 
+def largest_arrangement(effects: Sequence[Effect], room: Floats, mean: float) -> Arrangement:
+    """An arrangement of the first effects, as many as can be read."""
+    for n in range(len(effects), 1, -1):
+        where = Arrangement(effects[:n], room, mean)
+        if where.readable:
+            return where
+    return Arrangement(effects[:1], room, mean)
+
+
 def font_of(pitch: Floats) -> float:
     """Size of the font in panels which, with their texts, have this width and height in points."""
     largest = min(pitch[0] / (CHARACTER * LETTERS), pitch[1] / (LINE * LINES))
@@ -145,6 +162,6 @@ def _n_across(n_panels: int, room: Floats) -> int:
     return int(across[size.argmax()])
 
 
-def _round_ticks(limits: tuple[float, float], n_ticks: int) -> Ticks:
+def _round_ticks(limits: tuple[float, float], n_ticks: int, power: int) -> Ticks:
     places = round_numbers(*limits, n_ticks)
-    return Ticks(places, texts_of(places))
+    return Ticks(places, texts_of(places / 10.0**power))

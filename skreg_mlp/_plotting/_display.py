@@ -13,22 +13,24 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skreg_mlp._estimators.survival import SurvivalNetwork
+from skreg_mlp._plotting._texts import ink
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
-    from matplotlib.text import Annotation
+    from matplotlib.lines import Line2D
     from typing_extensions import Self
 
     from skreg_mlp._typing import Array, Floats, Scorer
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-BLACK, GRAY = "#000000", "#999999"
-COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9", BLACK)
-LONGEST_NAME = 24  # characters of a name that are shown
-TICK_WIDTH = 45  # points of the top axis for each number on it
+GRAY = "#999999"
+COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9")  # on white and on black
+DIGIT, TICK_GAP, POWER_WIDTH = 7, 12, 30  # points: a digit, between numbers, a power of ten
 GAP = 8  # points between a name and what it names
 ESTIMATORS = "a fitted RegularizedMLPClassifier or RegularizedMLPRegressor"
 CV_ESTIMATORS = "a fitted RegularizedMLPClassifierCV or RegularizedMLPRegressorCV"
@@ -115,58 +117,69 @@ def feature_names_of(
     return check_names(names, n_features, "feature_names", default)
 
 
-def short(name: str, length: int = LONGEST_NAME) -> str:
-    """`name` on one line, with its middle left out where it is long: both ends tell names apart."""
-    name = " ".join(name.split())
-    if len(name) <= length:
-        return name
-    tail = length // 2
-    return f"{name[: length - tail - 1]}…{name[len(name) - tail :]}"
+def output_names_of(network: Any) -> list[str]:
+    """Names of the classes, or of the outputs, from the names that y had in `fit` if any."""
+    known, n_outputs = getattr(network, "_target_names", None) or [], network.coefs_[-1].shape[1]
+    classes = getattr(network, "classes_", None)
+    if len(known) == n_outputs and (classes is None or n_outputs > 1):
+        return known
+    if classes is not None:
+        texts = isinstance(classes[0], str) or not known  # a number says little without a name
+        return [str(name) if texts else f"{known[0]}={name}" for name in classes]
+    if isinstance(network, SurvivalNetwork):
+        return ["log hazard"]
+    return ["output"] if n_outputs == 1 else [f"target {k}" for k in range(n_outputs)]
 
 
-def points(ax: Any) -> Floats:
-    """Width and height of `ax` in points, after the layout of its figure."""
-    ax.figure.canvas.figure.draw_without_rendering()
-    return np.array([ax.bbox.width, ax.bbox.height]) * 72 / ax.figure.dpi
-
-
-def widest(texts: Iterable[Annotation], ax: Any) -> float:
-    """Width in points of the widest of `texts`, annotations, without their lines."""
-    from matplotlib.text import Text
-
-    widths = [Text.get_window_extent(text).width for text in texts]
-    return max(widths, default=0) * 72 / ax.figure.dpi
-
-
-def alpha_axis(ax: Any, alphas: Floats, counts: Array, label: str) -> None:
-    """alpha on a log axis, and `counts` along the top where there is room for them."""
+def alpha_axis(ax: Any, alphas: Floats, counts: Array, label: str) -> Any:
+    """alpha on a log axis, and an axis of `counts` along the top, which is returned."""
     ax.set_xscale("log", nonpositive="mask")
     ax.set_xlabel("alpha")
-    shown = np.flatnonzero(alphas > 0)
-    position = np.log(alphas[shown])
-    step = np.ptp(position) / max(1, ax.bbox.width * 72 / ax.figure.dpi // TICK_WIDTH)
-    ticks: list[Any] = []
-    for k, at in zip(shown, position):
-        if not ticks or at - np.log(alphas[ticks[-1]]) >= step:
-            ticks.append(k)
     top = ax.secondary_xaxis("top")
-    top.set_xticks(alphas[ticks], [str(int(counts[k])) for k in ticks])
-    top.tick_params(axis="x", which="minor", top=False, labeltop=False)
     top.set_xlabel(label)
+    top.tick_params(axis="x", which="minor", top=False, labeltop=False)
+    number_alphas(ax, top, alphas, counts)
+    return top
 
 
-def mark_alphas(ax: Any, marks: Iterable[tuple[str, float | None]], place: str = "best") -> None:
+def number_alphas(ax: Any, top: Any, alphas: Floats, counts: Array) -> None:
+    """Powers of ten on the axis of alphas, and `counts` on the axis `top`, where there is room."""
+    from matplotlib.ticker import NullFormatter
+
+    positive = np.flatnonzero(alphas > 0)
+    position = np.log10(alphas[positive])
+    left, right = np.log10(ax.get_xlim())
+    unit = ax.bbox.width * 72 / ax.figure.dpi / (right - left)  # points of a power of ten
+    powers = np.arange(np.ceil(position[0]), position[-1] + 1e-9)
+    if len(powers):
+        ax.set_xticks(10 ** powers[:: int(np.ceil(POWER_WIDTH / unit))])
+    else:
+        ends = alphas[positive[[0, -1]]]
+        ax.set_xticks(ends, [f"{alpha:.2g}" for alpha in ends])
+    minor = ax.get_xticks(minor=True)
+    ax.set_xticks(minor[(minor >= alphas[positive[0]]) & (minor <= alphas[-1])], minor=True)
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    texts = [str(int(count)) for count in counts]
+    step = DIGIT * max(map(len, texts)) + TICK_GAP
+    shown: list[Any] = []
+    for k in positive:
+        if not shown or unit * np.log10(alphas[k] / alphas[shown[-1]]) >= step:
+            shown.append(k)
+    top.set_xticks(alphas[shown], [texts[k] for k in shown])
+
+
+def mark_alphas(ax: Any, marks: Iterable[tuple[str, float | None]]) -> list[Line2D]:
     """A vertical line at each alpha of `marks`, pairs of name and alpha, with all its names."""
     names: dict[float, list[str]] = {}
     for name, alpha in marks:
         if alpha is not None:
             names.setdefault(float(alpha), []).append(name)
-    styles = (("--", BLACK), (":", VERMILION), ("-.", GREEN))
+    styles = (("--", ink()), (":", VERMILION), ("-.", GREEN))
+    lines = []
     for (alpha, of_alpha), (style, color) in zip(names.items(), styles):
         label = f"{', '.join(of_alpha)}: alpha = {alpha:.3g}"
-        ax.axvline(alpha, linestyle=style, color=color, linewidth=1.3, label=label)
-    if names:
-        ax.legend(loc=place, fontsize="small")
+        lines.append(ax.axvline(alpha, linestyle=style, color=color, linewidth=1.3, label=label))
+    return lines
 
 
 def is_loss(scoring: str | Scorer) -> bool:
@@ -197,7 +210,8 @@ class Display:
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            By default those of a new figure.
+            By default those of a new figure. A figure of your own has room for names and labels
+            with ``layout="constrained"``.
 
         Returns
         -------

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skreg_mlp._plotting._display import BLACK, BLUE, GRAY, VERMILION, short
+from skreg_mlp._plotting._display import BLUE, GRAY, VERMILION
+from skreg_mlp._plotting._texts import ink, short_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ def draw_effect(ax: Any, effect: Effect, mean: float) -> None:
     """The effect of one column around the `mean`, blue above it and vermilion below."""
     scale = Scale(effect.grids[0])
     grid, n = effect.grids[0], len(effect.grids[0].values)
-    ax.axhline(mean, color=BLACK, linewidth=0.8, linestyle="--", zorder=1)
+    ax.axhline(mean, color=ink(), linewidth=0.8, linestyle="--", zorder=1)
     x, y = scale.at[:n], effect.average[:n]
     if grid.numeric:
         _draw_curve(ax, x, y, mean)
@@ -75,7 +76,11 @@ def draw_effect(ax: Any, effect: Effect, mean: float) -> None:
         ax.scatter(x, y, s=14, c=_colors(y - mean), zorder=3)
     if grid.missing:
         _draw_stems(ax, scale.at[n:], effect.average[n:], mean)
-        style = dict(marker="D", facecolors="white", edgecolors=_colors(effect.average[n:] - mean))
+        style = dict(
+            marker="D",
+            facecolors=[ax.get_facecolor()],
+            edgecolors=_colors(effect.average[n:] - mean),
+        )
         ax.scatter(scale.at[n:], effect.average[n:], s=22, linewidths=1.4, zorder=3, **style)
     _draw_strip(ax, scale)
     ax.set_xlim(*scale.limits)
@@ -149,15 +154,15 @@ def centered_limits(averages: Sequence[Floats], mean: float) -> tuple[float, flo
 
 
 def draw_map(ax: Any, effect: Effect, limits: tuple[float, float]) -> Any:
-    """The joint effect of two columns as colors, white in the middle of the limits."""
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
+    """The joint effect of two columns as colors; the mean has that of the background."""
+    from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 
     x, y = (Scale(grid) for grid in effect.grids)
     padded = np.pad(effect.average, ((0, 1), (0, 1)), constant_values=np.nan)  # at -1
-    colors = LinearSegmentedColormap.from_list("effect", [VERMILION, "white", BLUE])
+    colors = LinearSegmentedColormap.from_list("effect", [VERMILION, ax.get_facecolor(), BLUE])
     norm = Normalize(*limits)
     values = np.ma.masked_invalid(padded[np.ix_(x.cells, y.cells)].T)
-    ax.set_facecolor("0.85")  # between numbers and missing: white would be the mean
+    ax.set_facecolor(to_rgba(GRAY, 0.4))  # between numbers and missing
     return ax.pcolormesh(x.edges, y.edges, values, cmap=colors, norm=norm)
 
 
@@ -227,7 +232,7 @@ def _letters(longest: float, font: float) -> int:
 
 
 def _levels(grid: Grid, longest: int) -> list[str]:
-    texts = [short(str(level), longest) for level in grid.values]
+    texts = short_names([str(level) for level in grid.values], longest)
     return [*texts, "missing"] if grid.missing else texts
 
 

@@ -19,6 +19,7 @@ from skreg_mlp._plotting._display import (
     network_of,
     scoring_name,
 )
+from skreg_mlp._plotting._texts import legend_above, name_numbers, points
 
 if TYPE_CHECKING:
     from typing import Any
@@ -127,13 +128,14 @@ class AlphaSelectionDisplay(Display):
         self.errorbar_: ErrorbarContainer = ax.errorbar(
             self.alphas, self.scores, self.standard_errors, **style
         )
-        ax.set_ylabel(self.score_name)
         self.limit_: float | None = self._limit()
         if self.limit_ is not None:
             ax.axhline(self.limit_, color=GRAY, linewidth=0.9, linestyle=":", zorder=0)
         alpha_axis(ax, self.alphas, self.n_nonzero, "Non-zero weights")
+        name_numbers(ax.yaxis, self.score_name)
         marks = [("best", self.alpha_min), ("1 SE", self.alpha_1se), ("chosen", self.alpha)]
-        mark_alphas(ax, marks)
+        if lines := mark_alphas(ax, marks):
+            legend_above(lines, points(ax), ax)
 
     def _limit(self) -> float | None:
         if self.alpha_min is None:

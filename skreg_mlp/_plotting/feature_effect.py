@@ -11,27 +11,29 @@ from sklearn.base import is_classifier
 
 from skreg_mlp._estimators.survival import SurvivalNetwork
 from skreg_mlp._objective.partitions import rows_of
-from skreg_mlp._plotting._arrangement import Arrangement, new_size
+from skreg_mlp._plotting._arrangement import Arrangement, largest_arrangement, new_size
 from skreg_mlp._plotting._display import (
-    BLACK,
     ESTIMATORS,
     GRAY,
-    LONGEST_NAME,
     Display,
     network_of,
-    points,
+    output_names_of,
     sees_all_columns,
-    short,
-    widest,
 )
 from skreg_mlp._plotting._effects import Averages, as_table, read_column, spread_rows
 from skreg_mlp._plotting._panels import (
     CHARACTER,
-    centered_limits,
     draw_effect,
     draw_map,
-    limits_of,
     with_strip,
+)
+from skreg_mlp._plotting._texts import (
+    fit_legend,
+    fit_names,
+    in_power,
+    ink,
+    points,
+    short,
 )
 from skreg_mlp._validation import check_weights
 from skreg_mlp.encoding._table import is_frame
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12  # columns by default
 PAIR_GRID = 16  # largest number of values of a column of a pair
 RANK_GRID, RANK_ROWS = 5, 200  # to find the columns with the largest effects behind other steps
-LONGEST_PREDICTION = 40  # characters of what is predicted
+LONGEST_PREDICTION, POWER = 40, 6  # characters of what is predicted, and of " (1e6)"
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -65,7 +67,8 @@ class FeatureEffectDisplay(Display):
     their effects, a missing value as a diamond; blue is above the mean prediction, vermilion below.
     All panels share one vertical axis, so that steep curves are strong effects. The joint effect of
     two columns is a map. Gray bars show how many rows there are: averages over few rows, or over
-    combinations of values that do not occur, say little.
+    combinations of values that do not occur, say little. Small axes show the first panels only, as
+    many as can be read.
 
     Parameters
     ----------
@@ -87,7 +90,7 @@ class FeatureEffectDisplay(Display):
     ax_, figure_ : matplotlib Axes and Figure
         The axes hold the panels, and the label and the legend that these share.
     axes_ : list of matplotlib Axes
-        The panels, in the order of `effects`.
+        The panels that are drawn, in the order of `effects`.
 
     See Also
     --------
@@ -209,21 +212,21 @@ class FeatureEffectDisplay(Display):
             remark = "no column has an effect:\npredictions are constant"
             ax.text(0.5, 0.5, remark, transform=ax.transAxes, ha="center", va="center")
             return
-        curves = [effect.average for effect in self.effects if len(effect.grids) == 1]
-        maps = [effect.average for effect in self.effects if len(effect.grids) == 2]
-        if curves:
-            self._explain(ax)
-        limits, color_limits = limits_of(curves, self.mean), centered_limits(maps, self.mean)
-        where = Arrangement(self.effects, points(ax), limits, color_limits)
-        for k, effect in enumerate(self.effects):
+        where = largest_arrangement(self.effects, points(ax), self.mean)
+        self._explain(ax, where)
+        where = largest_arrangement(where.effects, points(ax), self.mean)  # beside the texts
+        self._explain(ax, where)
+        titles = []
+        for k, effect in enumerate(where.effects):
             panel = ax.inset_axes(where.box(k))
             self.axes_.append(panel)
             if len(effect.grids) == 1:
                 draw_effect(panel, effect, self.mean)
-                panel.set_ylim(*with_strip(*limits))
-                _set_title(panel, effect.grids[0].name, where)
+                panel.set_ylim(*with_strip(*where.limits))
+                title = dict(fontsize=where.font, loc="left", pad=1.5 * where.tick)
+                titles.append(panel.set_title("", parse_math=False, **title))
             else:
-                mesh = draw_map(panel, effect, color_limits)
+                mesh = draw_map(panel, effect, where.color_limits)
                 self._explain_map(ax.inset_axes(where.bar_box(k)), mesh, where)
                 _name_axes(panel, effect.grids, where)
             below, beside = where.below[k], where.beside[k]
@@ -233,22 +236,33 @@ class FeatureEffectDisplay(Display):
             panel.tick_params(axis="y", labelleft=where.has_numbers(k))
             for label in (*panel.get_xticklabels(), *panel.get_yticklabels()):
                 label.set_parse_math(False)
+        names = [effect.grids[0].name for effect in where.effects if len(effect.grids) == 1]
+        fit_names(titles, names, ax, where.width)
 
-    def _explain(self, ax: Any) -> None:
+    def _explain(self, ax: Any, where: Arrangement) -> None:
         """What the panels share: the label of their vertical axes, and a legend."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
-        ax.set_ylabel(short(self.prediction_name, LONGEST_PREDICTION), parse_math=False)
-        handles: list[Any] = [
-            Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label="mean"),
-            Patch(color=GRAY, alpha=0.6, linewidth=0, label="distribution"),
-        ]
-        if any(effect.grids[0].missing for effect in self.effects if len(effect.grids) == 1):
-            style: dict[str, Any] = dict(color=BLACK, markerfacecolor="white", markersize=5)
+        curves = [effect.grids[0] for effect in where.effects if len(effect.grids) == 1]
+        handles: list[Any] = []
+        if curves:
+            label = ax.set_ylabel("", parse_math=False)
+            letters = int(where.room[1] / (CHARACTER * label.get_fontsize()))
+            name = short(self.prediction_name, min(LONGEST_PREDICTION, letters - POWER))
+            label.set_text(in_power(name, where.power))
+            handles = [
+                Line2D([], [], color=ink(), linewidth=0.8, linestyle="--", label="mean"),
+                Patch(color=GRAY, alpha=0.6, linewidth=0, label="distribution"),
+            ]
+        if any(grid.missing for grid in curves):
+            style: dict[str, Any] = dict(color=ink(), markerfacecolor="none", markersize=5)
             handles.append(Line2D([], [], linestyle="none", marker="D", label="missing", **style))
-        place = dict(loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3, frameon=False)
-        ax.legend(handles=handles, fontsize="small", columnspacing=1.2, **place)
+        if left_out := len(self.effects) - len(where.effects):
+            handles.append(Line2D([], [], linestyle="none", label=f"+{left_out} more"))
+        if handles:
+            place = dict(loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False)
+            fit_legend(ax, handles, where.room[0], fewest=len(handles), **place)
 
     def _explain_map(self, bar_ax: Any, mesh: Any, where: Arrangement) -> None:
         """The bar of colors, in its axes."""
@@ -257,8 +271,8 @@ class FeatureEffectDisplay(Display):
         bar.ax.tick_params(labelsize=where.font, length=where.tick, pad=where.tick)
         bar.outline.set_visible(False)
         longest = int(where.height / (CHARACTER * where.font))
-        label = short(self.prediction_name, longest)
-        bar.set_label(label, fontsize=where.font, labelpad=where.tick, parse_math=False)
+        name = in_power(short(self.prediction_name, longest - POWER), where.power)
+        bar.set_label(name, fontsize=where.font, labelpad=where.tick, parse_math=False)
 
 
 # --------------------------------------------------------------------------------------------
@@ -339,12 +353,14 @@ def _response(
     if not np.ndim(target) == 0 or target not in choices:
         raise ValueError(f"target={target!r} is not among {_listed(choices)}: give one of these.")
     place = choices.index(target)
+    names = output_names_of(network)
     if classify:
-        return lambda X: function(X)[:, place], f"Probability of {choices[place]}"
+        return lambda X: function(X)[:, place], f"Probability of {names[place]}"
+    if isinstance(network, SurvivalNetwork):
+        return function, "Log hazard"
     if len(shape) == 1:
-        survival = isinstance(network, SurvivalNetwork)
-        return function, "Log hazard" if survival else "Prediction"
-    name = f"Prediction of target {place}"
+        return function, "Prediction" if names == ["output"] else f"Prediction of {names[0]}"
+    name = f"Prediction of {names[place]}"
     if network.out_activation_ == "sort":
         name = f"Quantile {np.ravel(network.quantile)[place]:g}"
     return lambda X: function(X)[:, place], name
@@ -374,16 +390,6 @@ def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]
 # --------------------------------------------------------------------------------------------
 # Names in panels
 # --------------------------------------------------------------------------------------------
-def _set_title(panel: Any, name: str, where: Arrangement) -> None:
-    """The name of a column above its panel, as much of it as fits."""
-    style = dict(fontsize=where.font, loc="left", pad=1.5 * where.tick, parse_math=False)
-    length = LONGEST_NAME
-    title = panel.set_title(short(name, length), **style)
-    while length > 3 and widest([title], panel) > where.width:
-        length -= 1
-        title.set_text(short(name, length))
-
-
 def _name_axes(panel: Any, grids: Sequence[Grid], where: Arrangement) -> None:
     """The names of the two columns of a map."""
     style = dict(fontsize=where.font, labelpad=where.tick, parse_math=False)

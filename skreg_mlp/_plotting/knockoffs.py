@@ -9,13 +9,20 @@ import numpy as np
 
 from skreg_mlp._plotting._display import (
     BLUE,
+    GAP,
     GRAY,
     VERMILION,
     Display,
     feature_names_of,
     network_of,
+)
+from skreg_mlp._plotting._texts import (
+    FONT,
+    LINE_HEIGHT,
+    fit_names,
+    legend_above,
+    name_numbers,
     points,
-    short,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +38,8 @@ if TYPE_CHECKING:
 
 BAR_HEIGHT, MARGIN = 0.22, 1.1  # inches: of a bar with its name, and of what is around all bars
 MOST_BARS = 30
-LABEL_SIZE, LINE_HEIGHT = 8, 11  # of the names, in points
+LEGEND_LINES = 3  # what the legend takes of the height, at most, in lines of names
+MOST_OF_AXES = 0.45  # the width of the names, as a share
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -130,24 +138,42 @@ class KnockoffDisplay(Display):
         return 6.4, MARGIN + BAR_HEIGHT * max(len(self._shown()), 6)
 
     def _draw(self, ax: Any) -> None:
-        fitting = int(points(ax)[1] // LINE_HEIGHT)
-        shown, t = self._shown(min(fitting, MOST_BARS)), self.threshold
-        values = np.asarray(self.statistics)[shown]
-        colors = [BLUE if value >= t else VERMILION if value <= -t else GRAY for value in values]
-        places = np.arange(len(shown))
-        self.bars_: BarContainer = ax.barh(places, values, color=colors)
-        ax.set_yticks(
-            places,
-            [short(self.feature_names[k]) for k in shown],
-            fontsize=LABEL_SIZE,
-            parse_math=False,
-        )
-        ax.set_ylim(max(len(shown), 1) - 0.5, -0.5)
+        from matplotlib.patches import Patch
+
+        t = self.threshold
+        n_selected = int((np.asarray(self.statistics) >= t).sum())
+        ax.set_title(f"{n_selected} of {len(self.statistics)} selected", fontsize="medium")
         ax.set_xlabel(self.statistic_name)
+        room = points(ax)
+        n_lines = int(room[1] // LINE_HEIGHT) - LEGEND_LINES
+        shown = self._shown(min(max(n_lines, 1), MOST_BARS))
+        values, places = np.asarray(self.statistics)[shown], np.arange(len(shown))
+        colors = [BLUE if value >= t else VERMILION if value <= -t else GRAY for value in values]
+        self.bars_: BarContainer = ax.barh(places, values, color=colors)
         ax.axvline(0, color=GRAY, linewidth=0.8)
         if np.isfinite(t):
             ax.axvline(t, color=BLUE, linestyle="--", linewidth=1.3)
             if values.min(initial=0) < 0:
                 ax.axvline(-t, color=VERMILION, linestyle=":", linewidth=1.3)
-        n_selected = int((np.asarray(self.statistics) >= t).sum())
-        ax.set_title(f"{n_selected} of {len(self.statistics)} selected", fontsize="medium")
+        name_numbers(ax.xaxis, self.statistic_name)
+        _name_bars(ax, places, [self.feature_names[k] for k in shown], room[0])
+        ax.set_ylim(max(len(shown), 1) - 0.5, -0.5)
+        kinds = ((BLUE, "selected"), (VERMILION, "estimate of the false ones"))
+        handles = [Patch(color=color, label=kind) for color, kind in kinds if color in colors]
+        if handles:
+            legend_above(handles, room, ax)
+
+
+def _name_bars(ax: Any, places: Ints, names: list[str], width: float) -> None:
+    """Names on the left, within the axes, which have the `width` in points."""
+    ax.set_yticks(places, names, fontsize=FONT, parse_math=False)
+    labels = ax.get_yticklabels()
+    of_names = fit_names(labels, names, ax, MOST_OF_AXES * width)
+    ax.set_yticklabels([label.get_text() for label in labels])
+    ax.tick_params(axis="y", left=False, pad=-of_names - GAP)
+    share = (of_names + 2 * GAP) / width
+    left, right = ax.get_xlim()
+    limits = right - (right - left) / (1 - share), right
+    ax.set_xlim(limits)
+    ax.set_xticks([tick for tick in ax.get_xticks() if left <= tick <= right])  # none below names
+    ax.set_xlim(limits)

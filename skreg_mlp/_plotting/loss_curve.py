@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skreg_mlp._plotting._display import (
-    BLACK,
     BLUE,
     ESTIMATORS,
     GREEN,
@@ -18,6 +17,7 @@ from skreg_mlp._plotting._display import (
     network_of,
     scoring_name,
 )
+from skreg_mlp._plotting._texts import ink, legend_above, name_numbers, points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,10 @@ class LossCurveDisplay(Display):
         What the validation scores are: minus the loss, which is drawn as a loss, or another score,
         which gets its own axis on the right.
 
+    same_unit : bool, default=True
+        Whether a validation loss has the unit of the other two curves. Otherwise, as in regression
+        with a ``target_scale_``, it is in the unit of y and gets the axis on the right.
+
     first : int, default=1
         Number of the first epoch of the two curves.
 
@@ -73,6 +77,7 @@ class LossCurveDisplay(Display):
     objective_curve: Sequence[float]
     validation_scores: Sequence[float] | None = None
     scoring: str | Scorer = "loss"
+    same_unit: bool = True
     first: int = 1
     step_name: str = "Epoch"
 
@@ -103,8 +108,9 @@ class LossCurveDisplay(Display):
         return cls(
             loss_curve=network.loss_curve_,
             objective_curve=network.objective_curve_,
-            validation_scores=getattr(estimator, "validation_scores_", None),
+            validation_scores=getattr(network, "validation_scores_", None),
             scoring=network.scoring,
+            same_unit=bool(np.all(getattr(network, "target_scale_", 1) == 1)),
             first=network.n_iter_ - len(network.loss_curve_) + 1,
             step_name="Iteration" if network.solver_ == "lbfgs" else "Epoch",
         ).plot(ax)
@@ -113,27 +119,30 @@ class LossCurveDisplay(Display):
         self.score_ax_: Axes = ax
         handles = _draw_curve(ax, self.first, self.objective_curve, BLUE, "-", "Objective")
         handles += _draw_curve(ax, self.first, self.loss_curve, ORANGE, "--", "Training loss")
-        ax.set(xlabel=self.step_name, ylabel="Loss")
+        ax.set_xlabel(self.step_name)
         ax.locator_params(axis="x", integer=True, min_n_ticks=1)
-        if self.validation_scores:
+        if self.validation_scores is not None and len(self.validation_scores):
             handles += self._draw_validation(ax, np.asarray(self.validation_scores))
-        # "best" knows one axes only
-        place: Any = "best" if self.score_ax_ is ax else "center right"
-        self.score_ax_.legend(handles=handles, loc=place, fontsize="small")
+        name_numbers(ax.yaxis, "Loss")
+        axes = [ax] if self.score_ax_ is ax else [ax, self.score_ax_]
+        legend_above(handles, points(ax), *axes)
 
     def _draw_validation(self, ax: Any, scores: Floats) -> list[Line2D]:
         """The validation scores, and a star at the best."""
         loss, name = is_loss(self.scoring), f"Validation {scoring_name(self.scoring)}"
-        if not loss:
+        if not (loss and self.same_unit):
             self.score_ax_ = ax.twinx()
-            self.score_ax_.set_ylabel(name, color=GREEN)
             self.score_ax_.tick_params(axis="y", labelcolor=GREEN)
         best = int(np.argmax(scores))
         shown = -scores if loss else scores
         label = f"Best: {self.step_name.lower()} {best + 1}"
-        star: dict[str, Any] = dict(marker="*", markersize=12, linestyle="none", color=BLACK)
-        curve = _draw_curve(self.score_ax_, 1, shown, GREEN, "-.", name)
-        return curve + self.score_ax_.plot(best + 1, shown[best], label=label, **star)
+        star: dict[str, Any] = dict(marker="*", markersize=12, linestyle="none", color=ink())
+        lines = _draw_curve(self.score_ax_, 1, shown, GREEN, "-.", name)
+        lines += self.score_ax_.plot(best + 1, shown[best], label=label, **star)
+        if self.score_ax_ is not ax:
+            label = f"{name}, in the unit of y" if loss else name
+            name_numbers(self.score_ax_.yaxis, label, color=GREEN)
+        return lines
 
 
 def _draw_curve(

@@ -20,9 +20,15 @@ from skreg_mlp._plotting._display import (
     mark_alphas,
     names_seen,
     network_of,
+    number_alphas,
+)
+from skreg_mlp._plotting._texts import (
+    FONT,
+    LINE_HEIGHT,
+    fit_names,
+    legend_above,
+    name_numbers,
     points,
-    short,
-    widest,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +43,8 @@ if TYPE_CHECKING:
     from skreg_mlp._estimators.path import RegularizationPath
     from skreg_mlp._typing import Floats, Ints
 
-LABEL_SIZE, LINE_HEIGHT, MOST_LABELS = 8, 11, 10  # of the names of features along a path, in points
+MOST_LABELS = 10  # names of features along a path
+MOST_OF_AXES = 0.55  # the width of the names and the lines to them, as a share
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -181,12 +188,12 @@ class RegularizationPathDisplay(Display):
 
     def _draw(self, ax: Any) -> None:
         self.lines_: list[Line2D] = ax.plot(self.alphas, self.weights, color=GRAY, linewidth=0.7)
-        ax.set_ylabel(self.weight_name)
-        alpha_axis(ax, self.alphas, self.n_selected, "Selected features")
-        roomy = "upper" if self.weights.max() >= -self.weights.min() else "lower"
-        mark_alphas(ax, [("chosen", self.alpha)], f"{roomy} right")  # the names are on the left
+        top = alpha_axis(ax, self.alphas, self.n_selected, "Selected features")
+        name_numbers(ax.yaxis, self.weight_name)
+        marks = mark_alphas(ax, [("chosen", self.alpha)])
         room, start = points(ax), int(np.argmax(self.alphas > 0))
-        largest = self._largest(min(MOST_LABELS, int(room[1] // LINE_HEIGHT)))
+        free = 1 - (legend_above(marks, room, ax) if marks else 0)
+        largest = self._largest(min(MOST_LABELS, int(free * room[1] // LINE_HEIGHT)))
         largest = largest[np.argsort(self.weights[start, largest], kind="stable")]  # upwards
         colors = [COLORS[k % len(COLORS)] for k in range(len(largest))]
         for k, (feature, color) in enumerate(zip(largest, colors)):
@@ -195,7 +202,8 @@ class RegularizationPathDisplay(Display):
         if len(largest):
             names = [self.feature_names[feature] for feature in largest]
             starts = self.weights[start, largest]
-            _label_starts(ax, room, self.alphas[start], starts, names, colors)
+            _label_starts(ax, room, free, self.alphas[start], starts, names, colors)
+            number_alphas(ax, top, self.alphas, self.n_selected)
 
     def _largest(self, n_features: int) -> Ints:
         """At most `n_features` that are largest on average over the path, none that is zero."""
@@ -211,28 +219,31 @@ def _features_of(path: RegularizationPath[Any]) -> Ints | None:
 
 
 def _label_starts(
-    ax: Any, room: Floats, x: float, y: Floats, names: list[str], colors: list[str]
+    ax: Any, room: Floats, free: float, x: float, y: Floats, names: list[str], colors: list[str]
 ) -> None:
     """Write each name to the left of the start (x, y) of its line, none over another.
 
-    The heights solve least squares under a least distance of neighbors: isotonic regression.
+    Names take the `free` share of the height, from the bottom. Their heights solve least squares
+    under a least distance of neighbors: isotonic regression.
     """
     texts = []
-    for start, name, color in zip(y, names, colors):
+    for start, color in zip(y, colors):
         leader = dict(arrowstyle="-", color=color, linewidth=1.2, relpos=(1, 0.5), shrinkB=0)
         text = ax.annotate(
-            short(name), (x, start), (0, 0), textcoords="axes fraction", arrowprops=leader,
-            ha="right", va="center", fontsize=LABEL_SIZE, parse_math=False,
+            "", (x, start), (0, 0), textcoords="axes fraction", arrowprops=leader,
+            ha="right", va="center", fontsize=FONT, parse_math=False,
         )  # fmt: skip
         texts.append(text)
     width, height = room
-    share = min(0.6, (widest(texts, ax) + 4 * GAP) / width)
+    gaps = 3.5 * GAP  # on both sides of a name, and the line to it
+    share = (fit_names(texts, names, ax, MOST_OF_AXES * width - gaps) + gaps) / width
     left, right = np.log(x), np.log(ax.get_xlim()[1])
     ax.set_xlim(np.exp(left - (right - left) * share / (1 - share)), np.exp(right))
     ax.set_ylim(ax.get_ylim())
     wanted = (ax.transData - ax.transAxes).transform([(x, start) for start in y])[:, 1]
     line = LINE_HEIGHT / height
     spread = line * (np.arange(len(y)) + 0.5)
-    heights = spread + isotonic_regression(wanted - spread, y_min=0, y_max=1 - line * len(y))
+    lowest_of_last = free - line * len(y)
+    heights = spread + isotonic_regression(wanted - spread, y_min=0, y_max=lowest_of_last)
     for text, at in zip(texts, heights):
-        text.set_position((share - 3 * GAP / width, at))
+        text.set_position((share - 2.5 * GAP / width, at))
