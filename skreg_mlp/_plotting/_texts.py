@@ -6,6 +6,7 @@ All is measured in points before it is drawn, in the layout that the figure has 
 from __future__ import annotations
 
 import re
+import sys
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -154,9 +155,10 @@ def power_of(numbers: Iterable[float]) -> int:
     return 3 * int(np.floor(np.log10(largest) / 3))
 
 
-def in_power(label: str, power: int) -> str:
-    """The label of an axis with numbers in units of a power of ten."""
-    return f"{label} (1e{power})" if power else label
+def in_power(label: str, power: int, length: int = sys.maxsize) -> str:
+    """The label of an axis with numbers in units of a power of ten, in so many characters."""
+    unit = f" (1e{power})" if power else ""
+    return short(label, length - len(unit)) + unit
 
 
 def name_numbers(axis: Any, label: str, **kwargs: Any) -> None:

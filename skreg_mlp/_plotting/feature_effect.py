@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12  # columns by default
 PAIR_GRID = 16  # largest number of values of a column of a pair
 RANK_GRID, RANK_ROWS = 5, 200  # to find the columns with the largest effects behind other steps
-LONGEST_PREDICTION, POWER = 40, 6  # characters of what is predicted, and of " (1e6)"
+LONGEST_PREDICTION = 46  # characters of what is predicted
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -249,8 +249,8 @@ class FeatureEffectDisplay(Display):
         if curves:
             label = ax.set_ylabel("", parse_math=False)
             letters = int(where.room[1] / (CHARACTER * label.get_fontsize()))
-            name = short(self.prediction_name, min(LONGEST_PREDICTION, letters - POWER))
-            label.set_text(in_power(name, where.power))
+            longest = min(LONGEST_PREDICTION, letters)
+            label.set_text(in_power(self.prediction_name, where.power, longest))
             handles = [
                 Line2D([], [], color=ink(), linewidth=0.8, linestyle="--", label="mean"),
                 Patch(color=GRAY, alpha=0.6, linewidth=0, label="distribution"),
@@ -271,7 +271,7 @@ class FeatureEffectDisplay(Display):
         bar.ax.tick_params(labelsize=where.font, length=where.tick, pad=where.tick)
         bar.outline.set_visible(False)
         longest = int(where.height / (CHARACTER * where.font))
-        name = in_power(short(self.prediction_name, longest - POWER), where.power)
+        name = in_power(self.prediction_name, where.power, longest)
         bar.set_label(name, fontsize=where.font, labelpad=where.tick, parse_math=False)
 
 
