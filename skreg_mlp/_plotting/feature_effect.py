@@ -271,7 +271,10 @@ class FeatureEffectDisplay(Display):
         bar.ax.tick_params(labelsize=where.font, length=where.tick, pad=where.tick)
         bar.outline.set_visible(False)
         longest = int(where.height / (CHARACTER * where.font))
-        name = in_power(self.prediction_name, where.power, longest)
+        name = self.prediction_name
+        if len(in_power(name, where.power)) > longest:  # "minutes", not "Prediction of minutes"
+            name = name.partition(" of ")[2] or name
+        name = in_power(name, where.power, longest)
         bar.set_label(name, fontsize=where.font, labelpad=where.tick, parse_math=False)
 
 
