@@ -27,6 +27,7 @@ from skreg_mlp import (
     AlphaSelectionDisplay,
     FeatureEffectDisplay,
     KnockoffDisplay,
+    KnockoffSelection,
     LossCurveDisplay,
     NetworkDisplay,
     RegularizationPathDisplay,
@@ -364,6 +365,9 @@ def test_an_alpha_of_zero_is_left_out():
     display = RegularizationPathDisplay.from_path(path)
     display.figure_.canvas.draw()
     assert min(top_axis(display.ax_)) == ALPHAS[1] == display.ax_.texts[0].xy[0]
+    path.alphas = 0 * ALPHAS
+    with pytest.raises(ValueError, match="No alpha is above zero"):
+        RegularizationPathDisplay.from_path(path)
 
 
 # --------------------------------------------------------------------------------------------
@@ -620,6 +624,11 @@ def test_names_of_outputs(y, class_names, expected):
         ),
         (RegularizedMLPClassifier(), pd.DataFrame({"u": LABELS, "v": 1 - LABELS}), ["u", "v"]),
         (
+            RegularizedMLPRegressor(loss="quantile", quantile=[0.1, 0.9]),
+            pd.Series(X[:, 0], name="price"),
+            ["quantile 0.1", "quantile 0.9"],
+        ),
+        (
             RegularizedMLPRegressorCV((), alphas=2, cv=2),
             pd.Series(X[:, 0], name="price"),
             ["price"],
@@ -631,13 +640,15 @@ def test_outputs_have_the_names_of_y(model, y, expected):
     assert NetworkDisplay.from_estimator(model).output_names == expected
     if hasattr(model, "prune"):
         assert NetworkDisplay.from_estimator(model.prune()).output_names == expected
+    if hasattr(model, "path_"):
+        on_path = model.path_.to_estimator(0)
+        assert NetworkDisplay.from_estimator(on_path).output_names == expected
     target = 1 if is_classifier(model) else len(expected) - 1
     if len(expected) == 1 and is_classifier(model):
         target = model.classes_[1]
     effects = FeatureEffectDisplay.from_estimator(model, X, features=0, target=target, n_grid=2)
-    assert effects.prediction_name.endswith(
-        "Prediction" if expected == ["output"] else expected[-1]
-    )
+    name = "prediction" if expected == ["output"] else expected[-1]
+    assert effects.prediction_name.lower().endswith(name)
 
 
 # --------------------------------------------------------------------------------------------
@@ -690,6 +701,7 @@ class Nameless(TransformerMixin, BaseEstimator):
         return np.asarray(X)
 
 
+@pytest.mark.filterwarnings("ignore:No feature is selected:UserWarning")
 @pytest.mark.parametrize(
     "steps, names",
     [
@@ -708,6 +720,9 @@ def test_names_are_those_that_the_steps_before_make(steps, names):
         feature_names_out="one-to-one"), network)).fit(frame, X[:, 0] - 2 * X[:, 3])  # fmt: skip
     assert NetworkDisplay.from_estimator(model).feature_names == names
     assert NetworkDisplay.from_estimator(nested).feature_names == names
+    selection = KnockoffSelection(RegularizedMLPRegressor((), penalty="l1"), alphas=5)
+    selector = make_pipeline(*steps, selection).fit(frame, X[:, 0] - 2 * X[:, 3])
+    assert KnockoffDisplay.from_estimator(selector).feature_names == names
     given = NetworkDisplay.from_estimator(model, feature_names=range(len(names)))
     assert given.feature_names == [str(k) for k in range(len(names))]
 
