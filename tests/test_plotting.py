@@ -226,8 +226,10 @@ def a_selection(model, names, ax):
 )
 @pytest.mark.parametrize("draw", [a_path, a_choice, a_network, a_fit, a_selection])
 def test_no_text_covers_another_or_data(draw, n_features, figsize, style):
-    sizes = (n_features, *((8, 6) if n_features == 50 else ()), 1)
-    model = FittedCV(sizes, unit=1e6).fit()
+    hidden, scoring = (), "loss"
+    if n_features == 50:
+        hidden, scoring = (8, 6, 4, 4, 4), "neg_mean_absolute_percentage_error"
+    model = FittedCV((n_features, *hidden, 1), scoring, unit=1e6).fit()
     with plt.style.context(style):
         ax = figsize and plt.subplots(figsize=figsize, layout="constrained")[1]
         display = draw(model, names_of(n_features), ax)
