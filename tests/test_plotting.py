@@ -226,9 +226,8 @@ def a_selection(model, names, ax):
 )
 @pytest.mark.parametrize("draw", [a_path, a_choice, a_network, a_fit, a_selection])
 def test_no_text_covers_another_or_data(draw, n_features, figsize, style):
-    hidden, scoring = (), "loss"
-    if n_features == 50:
-        hidden, scoring = (8, 6, 4, 4, 4), "neg_mean_absolute_percentage_error"
+    hidden = {5: (3, 3, 3, 3, 3), 50: (8, 6)}.get(n_features, ())
+    scoring = "neg_mean_absolute_percentage_error" if n_features == 50 else "loss"
     model = FittedCV((n_features, *hidden, 1), scoring, unit=1e6).fit()
     with plt.style.context(style):
         ax = figsize and plt.subplots(figsize=figsize, layout="constrained")[1]
