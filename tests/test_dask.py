@@ -12,6 +12,7 @@ from sklearn.datasets import make_classification
 
 from skreg_mlp import (
     KnockoffSelection,
+    NetworkDisplay,
     PathSelection,
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
@@ -284,6 +285,15 @@ def test_numbers_of_a_frame_have_its_names():
     mlp = RegularizedMLPRegressor((), **LASSO).fit(dd.from_pandas(numbers, npartitions=3), AMOUNTS)
     assert_array_equal(mlp.feature_names_in_, ["b", "d"])
     same(mlp, RegularizedMLPRegressor((), **LASSO).fit(numbers, AMOUNTS), rtol=1e-5)
+
+
+def test_a_dask_array_does_not_name_the_output():
+    """Its name is a hash."""
+    pytest.importorskip("matplotlib").use("agg")
+    frame = dd.from_pandas(pd.DataFrame({"price": AMOUNTS}), npartitions=2)
+    for y, name in ((chunked(AMOUNTS), "output"), (frame.price, "price")):
+        mlp = RegularizedMLPRegressor((), **LASSO).fit(X, y)
+        assert NetworkDisplay.from_estimator(mlp).output_names == [name]
 
 
 # --------------------------------------------------------------------------------------------

@@ -117,6 +117,11 @@ def test_documented_defaults_are_those_of_the_signature(cls):
     assert stated == {name: p.default for name, p in inspect.signature(cls).parameters.items()}
 
 
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_docstrings_speak_of_methods_that_there_are(cls):
+    assert hasattr(cls, "partial_fit") or "partial_fit" not in inspect.getdoc(cls)
+
+
 def test_a_docstring_is_completed_from_shared_texts():
     """What the class says wins; without docstrings nothing happens."""
 

@@ -27,6 +27,7 @@ from skreg_mlp import (
     AlphaSelectionDisplay,
     FeatureEffectDisplay,
     KnockoffDisplay,
+    KnockoffSelection,
     LossCurveDisplay,
     NetworkDisplay,
     RegularizationPathDisplay,
@@ -225,8 +226,9 @@ def a_selection(model, names, ax):
 )
 @pytest.mark.parametrize("draw", [a_path, a_choice, a_network, a_fit, a_selection])
 def test_no_text_covers_another_or_data(draw, n_features, figsize, style):
-    sizes = (n_features, *((8, 6) if n_features == 50 else ()), 1)
-    model = FittedCV(sizes, unit=1e6).fit()
+    hidden = {5: (3, 3, 3, 3, 3), 50: (8, 6)}.get(n_features, ())
+    scoring = "neg_mean_absolute_percentage_error" if n_features == 50 else "loss"
+    model = FittedCV((n_features, *hidden, 1), scoring, unit=1e6).fit()
     with plt.style.context(style):
         ax = figsize and plt.subplots(figsize=figsize, layout="constrained")[1]
         display = draw(model, names_of(n_features), ax)
@@ -364,6 +366,9 @@ def test_an_alpha_of_zero_is_left_out():
     display = RegularizationPathDisplay.from_path(path)
     display.figure_.canvas.draw()
     assert min(top_axis(display.ax_)) == ALPHAS[1] == display.ax_.texts[0].xy[0]
+    path.alphas = 0 * ALPHAS
+    with pytest.raises(ValueError, match="No alpha is above zero"):
+        RegularizationPathDisplay.from_path(path)
 
 
 # --------------------------------------------------------------------------------------------
@@ -620,6 +625,11 @@ def test_names_of_outputs(y, class_names, expected):
         ),
         (RegularizedMLPClassifier(), pd.DataFrame({"u": LABELS, "v": 1 - LABELS}), ["u", "v"]),
         (
+            RegularizedMLPRegressor(loss="quantile", quantile=[0.1, 0.9]),
+            pd.Series(X[:, 0], name="price"),
+            ["quantile 0.1", "quantile 0.9"],
+        ),
+        (
             RegularizedMLPRegressorCV((), alphas=2, cv=2),
             pd.Series(X[:, 0], name="price"),
             ["price"],
@@ -631,13 +641,15 @@ def test_outputs_have_the_names_of_y(model, y, expected):
     assert NetworkDisplay.from_estimator(model).output_names == expected
     if hasattr(model, "prune"):
         assert NetworkDisplay.from_estimator(model.prune()).output_names == expected
+    if hasattr(model, "path_"):
+        on_path = model.path_.to_estimator(0)
+        assert NetworkDisplay.from_estimator(on_path).output_names == expected
     target = 1 if is_classifier(model) else len(expected) - 1
     if len(expected) == 1 and is_classifier(model):
         target = model.classes_[1]
     effects = FeatureEffectDisplay.from_estimator(model, X, features=0, target=target, n_grid=2)
-    assert effects.prediction_name.endswith(
-        "Prediction" if expected == ["output"] else expected[-1]
-    )
+    name = "prediction" if expected == ["output"] else expected[-1]
+    assert effects.prediction_name.lower().endswith(name)
 
 
 # --------------------------------------------------------------------------------------------
@@ -690,6 +702,7 @@ class Nameless(TransformerMixin, BaseEstimator):
         return np.asarray(X)
 
 
+@pytest.mark.filterwarnings("ignore:No feature is selected:UserWarning")
 @pytest.mark.parametrize(
     "steps, names",
     [
@@ -708,6 +721,9 @@ def test_names_are_those_that_the_steps_before_make(steps, names):
         feature_names_out="one-to-one"), network)).fit(frame, X[:, 0] - 2 * X[:, 3])  # fmt: skip
     assert NetworkDisplay.from_estimator(model).feature_names == names
     assert NetworkDisplay.from_estimator(nested).feature_names == names
+    selection = KnockoffSelection(RegularizedMLPRegressor((), penalty="l1"), alphas=5)
+    selector = make_pipeline(*steps, selection).fit(frame, X[:, 0] - 2 * X[:, 3])
+    assert KnockoffDisplay.from_estimator(selector).feature_names == names
     given = NetworkDisplay.from_estimator(model, feature_names=range(len(names)))
     assert given.feature_names == [str(k) for k in range(len(names))]
 

@@ -270,6 +270,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         single.set_params(**{name: value for name, value in given if name in names})
         single.set_params(random_state=seed, encoder=encoder)
         take_columns(single, self)
+        single._target_names = self._target_names
         return single
 
     @with_callbacks

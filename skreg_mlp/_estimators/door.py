@@ -141,7 +141,8 @@ def read_rows(
 
 def _target_names(y: Any) -> list[str] | None:
     """Names of the columns of y, for displays; None where it has none."""
-    names = getattr(y, "columns", [getattr(y, "name", None)])
+    own = y.name if hasattr(y, "to_frame") else None  # a Dask array has a name that says nothing
+    names = getattr(y, "columns", [own])
     return [*names] if all(isinstance(name, str) and name for name in names) else None
 
 

@@ -165,8 +165,7 @@ alpha : float or sequence of float, default=1e-4
 
 encoder : {"table"}, transformer or None, default=None
     {inherited}
-    `partial_fit` needs a fitted encoder in a `sklearn.frozen.FrozenEstimator`, and a warm start
-    keeps the one that it has.
+    A warm start keeps the one that it has.
 
 solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
     {inherited}
@@ -215,6 +214,14 @@ verbose : int, default=0
     objective, stationarity and weights left at the weights of that moment, like the fitted
     attributes at the end, and the last (at the end: the best) validation score. It costs a pass
     over the training data.
+"""
+
+PARTS = """
+Parameters
+----------
+encoder : {"table"}, transformer or None, default=None
+    {inherited}
+    `partial_fit` needs a fitted encoder in a `sklearn.frozen.FrozenEstimator`.
 
 Attributes
 ----------

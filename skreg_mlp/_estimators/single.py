@@ -8,7 +8,7 @@ import numpy as np
 
 from skreg_mlp._estimators.docstrings import documented
 from skreg_mlp._estimators.fitted import NetworkClassifier, NetworkRegressor
-from skreg_mlp._estimators.shared_docs import CLASSES, NETWORK, NUMBERS, ONE_ALPHA
+from skreg_mlp._estimators.shared_docs import CLASSES, NETWORK, NUMBERS, ONE_ALPHA, PARTS
 from skreg_mlp._estimators.training import TrainedNetwork, stochastic_only
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from skreg_mlp.penalties import Penalty
 
 
-@documented(ONE_ALPHA, CLASSES, NETWORK)
+@documented(PARTS, ONE_ALPHA, CLASSES, NETWORK)
 class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
     """Multi-layer perceptron classifier with sparse penalties and a certificate.
 
@@ -187,7 +187,7 @@ class RegularizedMLPClassifier(TrainedNetwork, NetworkClassifier):
         return self._partial_fit(X, y, sample_weight, classes)
 
 
-@documented(ONE_ALPHA, NUMBERS, NETWORK)
+@documented(PARTS, ONE_ALPHA, NUMBERS, NETWORK)
 class RegularizedMLPRegressor(TrainedNetwork, NetworkRegressor):
     """Multi-layer perceptron regressor with sparse penalties and a certificate.
 

@@ -118,7 +118,7 @@ def feature_names_of(
 
 
 def output_names_of(network: Any) -> list[str]:
-    """Names of the classes, or of the outputs, from the names that y had in `fit` if any."""
+    """Names of the classes, quantiles or targets, from the names that y had in `fit` if any."""
     known, n_outputs = getattr(network, "_target_names", None) or [], network.coefs_[-1].shape[1]
     classes = getattr(network, "classes_", None)
     if len(known) == n_outputs and (classes is None or n_outputs > 1):
@@ -128,11 +128,15 @@ def output_names_of(network: Any) -> list[str]:
         return [str(name) if texts else f"{known[0]}={name}" for name in classes]
     if isinstance(network, SurvivalNetwork):
         return ["log hazard"]
+    if getattr(network, "out_activation_", None) == "sort":
+        return [f"quantile {level:g}" for level in np.ravel(network.quantile)]
     return ["output"] if n_outputs == 1 else [f"target {k}" for k in range(n_outputs)]
 
 
 def alpha_axis(ax: Any, alphas: Floats, counts: Array, label: str) -> Any:
     """alpha on a log axis, and an axis of `counts` along the top, which is returned."""
+    if not (alphas > 0).any():
+        raise ValueError("No alpha is above zero, and the axis of alphas is logarithmic.")
     ax.set_xscale("log", nonpositive="mask")
     ax.set_xlabel("alpha")
     top = ax.secondary_xaxis("top")

@@ -97,9 +97,10 @@ def widest(texts: Iterable[Text], ax: Any) -> float:
 
 def shrink(texts: Sequence[Text], ax: Any, width: float) -> None:
     """Make `texts` small enough for a `width` in points."""
-    share = width / max(1, widest(texts, ax))
-    for text in texts if share < 1 else ():
-        text.set_fontsize(float(text.get_fontsize()) * share)
+    for _ in range(3):  # widths of small letters are whole pixels, so they shrink in steps
+        share = width / max(1, widest(texts, ax))
+        for text in texts if share < 1 else ():
+            text.set_fontsize(float(text.get_fontsize()) * share)
 
 
 # --------------------------------------------------------------------------------------------
@@ -164,7 +165,8 @@ def in_power(label: str, power: int, length: int = sys.maxsize) -> str:
 def name_numbers(axis: Any, label: str, **kwargs: Any) -> None:
     """Label an axis with numbers, and write large ones in a power of ten that the label tells.
 
-    matplotlib writes the power beside the axis, over what is there.
+    matplotlib writes the power beside the axis, over what is there. A label that is longer than the
+    axis gets a smaller font.
     """
     from matplotlib.ticker import ScalarFormatter
 
@@ -174,4 +176,7 @@ def name_numbers(axis: Any, label: str, **kwargs: Any) -> None:
     numbers.set_powerlimits((power, power))
     axis.set_major_formatter(numbers)
     axis.get_offset_text().set_visible(False)
-    axis.set_label_text(in_power(label, power), **kwargs)
+    text, room = axis.set_label_text(in_power(label, power), **kwargs), axis.axes.bbox
+    space = room.width if axis.axis_name == "x" else room.height
+    share = float(space / max(1, *text.get_window_extent().size))
+    text.set_fontsize(text.get_fontsize() * min(1.0, share))

@@ -363,9 +363,8 @@ def _response(
         return function, "Log hazard"
     if len(shape) == 1:
         return function, "Prediction" if names == ["output"] else f"Prediction of {names[0]}"
-    name = f"Prediction of {names[place]}"
-    if network.out_activation_ == "sort":
-        name = f"Quantile {np.ravel(network.quantile)[place]:g}"
+    several = network.out_activation_ == "sort"
+    name = names[place].capitalize() if several else f"Prediction of {names[place]}"
     return lambda X: function(X)[:, place], name
 
 

@@ -14,6 +14,7 @@ from skreg_mlp._plotting._display import (
     VERMILION,
     Display,
     feature_names_of,
+    names_seen,
     network_of,
 )
 from skreg_mlp._plotting._texts import (
@@ -99,8 +100,10 @@ class KnockoffDisplay(Display):
         Parameters
         ----------
         estimator : KnockoffSelection
+            Or a Pipeline with one as its last step.
         feature_names : sequence of str, optional
-            By default ``feature_names_in_``, else "x0", "x1" and so on.
+            By default ``feature_names_in_``, else those that the steps of a Pipeline before the
+            selector make, else "x0", "x1" and so on.
         ax : matplotlib Axes, optional
 
         Returns
@@ -123,7 +126,9 @@ class KnockoffDisplay(Display):
         return cls(
             statistics=selector.statistics_,
             threshold=selector.threshold_,
-            feature_names=feature_names_of(feature_names, selector, selector.n_features_in_),
+            feature_names=feature_names_of(
+                feature_names, selector, selector.n_features_in_, names_seen(estimator)
+            ),
             statistic_name="Last alpha (left: of the knockoff)" if one else "e-value",
         ).plot(ax)
 
