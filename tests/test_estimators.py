@@ -825,3 +825,10 @@ def test_default_parameters_fit_in_silence(cls, load):
         warnings.simplefilter("error")
         model = cls(random_state=0).fit(scale(data), y)
     assert model.score(scale(data), y) > 0.6
+
+
+@pytest.mark.parametrize("encoder", [None, "table"])
+def test_a_target_of_strings_is_named(encoder):
+    X = np.arange(6.0)[:, np.newaxis]
+    with pytest.raises(ValueError, match=r"y must hold numbers.*'b'.*RegularizedMLPClassifierCV"):
+        skreg_mlp.RegularizedMLPRegressorCV((), encoder=encoder).fit(X, list("bababa"))

@@ -277,6 +277,19 @@ def test_the_largest_columns_are_drawn_by_default():
     assert 0 < len(display.effects) == n_selected < 12
 
 
+def test_panels_come_in_the_order_of_effects_whatever_the_weights():
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(300, 3))
+    data[:, 1] = data[:, 1] > 0
+    waves = 0.7 * np.sin(8 * data[:, 0])  # large weights of many ramps, a small effect
+    network = RegularizedMLPRegressor((), penalty="group_l1", alpha=1e-3, encoder="table")
+    network.fit(data, waves + 2 * data[:, 1])
+    assert network.feature_importances_.argmax() == 0
+    effects = FeatureEffectDisplay.from_estimator(network, data).effects
+    assert effects[0].grids[0].name == "x1"
+    assert np.all(np.diff([effect.spread for effect in effects]) < 0)
+
+
 def test_the_effects_of_a_pipeline_are_of_its_own_columns():
     frame = pd.DataFrame({"size": list("SML") * 40, "x": np.linspace(-1, 1, 120)})
     frame["day"] = pd.date_range("2020-01-01", periods=120)

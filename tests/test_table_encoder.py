@@ -357,6 +357,8 @@ ERRORS = {
     "infinite": (np.array([[1.0], [np.inf]]), ValueError, "infinity .*x0"),
     "infinite object": (np.array([["a", 1.0], ["b", -np.inf]], object), ValueError, "infinity"),
     "dates": (ONES, ValueError, "'when' holds dates"),
+    "dates as objects": (ONES.assign(when=ONES["when"].dt.date), ValueError, "'when' holds dates"),
+    "periods": (ONES.assign(when=ONES["when"].dt.to_period("M")), ValueError, "'when' holds dates"),
     "dates in polars": (pl.from_pandas(ONES), ValueError, "'when' holds dates"),
     "mixed": (np.array([["a"], [1.0]], object), TypeError, "x0.* holds float, str"),
     "constant": (np.ones((4, 2)), ValueError, "No column of X varies"),

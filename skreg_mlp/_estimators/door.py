@@ -114,6 +114,8 @@ def read_rows(
     # the y of survival analysis is a structured array, which scikit-learn does not read
     given = dict(y="no_validation") if survival else dict(y=y, multi_output=True, y_numeric=numeric)
     y, sample_weight = in_memory(y), in_memory(sample_weight)
+    if numeric and not survival:
+        _refuse_text(estimator, y)
     checks: dict[str, Any] = dict(reset=reset, dtype=dtype)
     if isinstance(X, Partitions):  # which have been read before
         estimator.n_features_in_ = X.shape[1]
@@ -137,6 +139,22 @@ def read_rows(
     narrow = X.dtype if estimator.encoder is None else np.float64
     name = f"sample_weight{suffix}"
     return Rows(X, y, validation.check_weights(sample_weight, X.shape[0], narrow, name))
+
+
+def _refuse_text(estimator: BaseEstimator, y: Any) -> None:
+    """Say of a y of strings that it is y, which scikit-learn does not."""
+    if sparse.issparse(y) or (values := np.asarray(y)).dtype.kind not in "OUST":
+        return
+    try:
+        values.astype(np.float64)
+    except ValueError as error:
+        classifier = type(estimator).__name__.replace("Regressor", "Classifier")
+        raise ValueError(
+            f"y must hold numbers in a {type(estimator).__name__} ({error}). For classes take "
+            f"{classifier}."
+        ) from None
+    except TypeError:  # scikit-learn says what is wrong
+        pass
 
 
 def _target_names(y: Any) -> list[str] | None:

@@ -265,7 +265,7 @@ selection : {"min", "1se"}, default="min"
 relaxed : bool, default=False
     Whether the final network is trained once more without the sparse part of its penalty, on the
     weights that the path on all rows left at ``alpha_``: what was selected is then not shrunk. No
-    other weight becomes non-zero.
+    other weight becomes non-zero, but some may become zero.
 
 n_jobs : int, default=None
     Paths followed at a time, one for each fold and one for all rows, by joblib: None is 1 unless in
@@ -327,7 +327,8 @@ n_splits_ : int
     Number of folds.
 
 path_ : RegularizationPath
-    The path on all rows; `prune`, `to_sparse` and `to_dense` leave it behind.
+    The path on all rows; `prune`, `to_sparse` and `to_dense` leave it behind. The final network is
+    trained further than that at ``alpha_`` on the path, and may use fewer features and weights.
 
 n_nonzero_path_ : ndarray of shape (n_alphas,)
     Non-zero weights along it.

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from skreg_mlp._plotting._effects import Effect, Grid
-    from skreg_mlp._typing import Floats, Rows
+    from skreg_mlp._typing import Floats, Ints, Rows
 
     Features = Sequence[str | int | tuple[str | int, str | int]] | str | int
 
@@ -148,9 +148,9 @@ class FeatureEffectDisplay(Display):
             What `estimator` takes, such as its training data. Effects are of these columns.
         features : list of str, int or pair of them, optional
             Names or indices of columns; of a pair the joint effect is drawn. By default the
-            selected columns of largest importance, 12 at most, or, if a Pipeline has steps before
-            the network, the columns of largest effect (highest minus lowest average), among which
-            columns without effect and columns of dates do not count.
+            selected columns of largest effect (highest minus lowest average), 12 at most. If a
+            Pipeline has steps before the network, they are those of all columns that have an
+            effect, without columns of dates.
         target : object, optional
             The class whose probability is drawn, or the index of an output of a regressor. By
             default the second of two classes, or the only output; needed if there are more.
@@ -190,12 +190,10 @@ class FeatureEffectDisplay(Display):
         averages = Averages(predict, table, weight, _names(table, estimator), rows)
         if features is not None:
             columns = _asked(features, averages.names)
-        elif sees_all_columns(estimator):
-            importance = network.feature_importances_
-            order = np.argsort(-importance, kind="stable")[:MOST_SHOWN]
-            columns = [(int(j),) for j in order if importance[j] > 0]
         else:
-            columns = _of_largest_effect(averages, n_grid)
+            known = sees_all_columns(estimator)
+            selected = np.flatnonzero(network.feature_importances_) if known else None
+            columns = _of_largest_effect(averages, n_grid, selected)
         effects = [
             averages.effect(of_panel, n_grid if len(of_panel) == 1 else min(n_grid, PAIR_GRID))
             for of_panel in columns
@@ -368,8 +366,13 @@ def _response(
     return lambda X: function(X)[:, place], name
 
 
-def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]:
-    """The columns of largest effect, found on few values and rows."""
+def _of_largest_effect(
+    averages: Averages, n_grid: int, selected: Ints | None
+) -> list[tuple[int, ...]]:
+    """The columns of largest effect among those `selected`, found on few values and rows.
+
+    Where it is not known what is selected, they are the columns that have an effect.
+    """
     kept = averages.rows[spread_rows(len(averages.rows), RANK_ROWS)]
     few = replace(
         averages,
@@ -378,15 +381,18 @@ def _of_largest_effect(averages: Averages, n_grid: int) -> list[tuple[int, ...]]
         rows=np.arange(len(kept)),
     )
     spreads = np.zeros(len(averages.names))
-    for j, name in enumerate(averages.names):
+    for j in range(len(spreads)) if selected is None else selected.tolist():
         try:
-            read_column(few.X, j, name)
+            read_column(few.X, j, averages.names[j])
         except (TypeError, ValueError):  # such as dates, which have no grid
             continue
         spreads[j] = few.effect((j,), min(n_grid, RANK_GRID)).spread
-    least = 1e-12 * max(abs(averages.as_given()), spreads.max())
-    order = np.argsort(-spreads, kind="stable")[:MOST_SHOWN]
-    return [(int(j),) for j in order if spreads[j] > least]
+    order = np.argsort(-spreads, kind="stable")
+    if selected is None:
+        order = order[spreads[order] > 1e-12 * max(abs(averages.as_given()), spreads.max())]
+    else:
+        order = order[np.isin(order, selected)]
+    return [(int(j),) for j in order[:MOST_SHOWN]]
 
 
 # --------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from skreg_mlp._typing import Array, Floats
 
@@ -165,6 +166,13 @@ def _objects(values: Array) -> Array:
     return values
 
 
+def _refuse_dates(kinds: Iterable[type], name: str) -> None:
+    """Dates that are objects, such as the days or months that pandas makes of times."""
+    for kind in kinds:
+        if issubclass(kind, (date, time, timedelta, np.datetime64)) or kind.__name__ == "Period":
+            raise ValueError(f"Column {name!r} holds dates ({kind.__name__}): {DATES}")
+
+
 def _is_missing(value: Any) -> bool:
     if value is None or isinstance(value, (float, np.floating)):
         return value is None or bool(np.isnan(value))
@@ -179,6 +187,7 @@ def _levels(values: Array, name: str, is_category: bool) -> Levels:
     if values.dtype.kind == "f":
         return None
     present = {type(value): value for value in values if value is not None}
+    _refuse_dates(present, name)
     numeric = all(issubclass(kind, (Number, np.bool_)) for kind in present)
     if numeric and not is_category:  # nothing but missing values, too
         return None

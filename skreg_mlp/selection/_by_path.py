@@ -241,7 +241,8 @@ class PathSelection(Selector):
         if self.max_features is not None and not self.get_support().any():
             warnings.warn(
                 "No feature is selected: from one alpha to the next the path falls from more than "
-                f"max_features={self.max_features} features to none. Raise alphas or max_features.",
+                f"max_features={self.max_features} features to none. Raise alphas or max_features, "
+                "or take penalty='group_l1', which drops fewer at a time.",
                 UserWarning,
                 stacklevel=2,
             )
