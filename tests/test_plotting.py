@@ -248,6 +248,34 @@ def test_small_axes_of_the_users_own():
     assert_legible(figure)
 
 
+def losses_of_a_unit(model, names, ax):
+    loss = model.unit * np.linspace(1, 0, 9)
+    return LossCurveDisplay(loss_curve=loss, objective_curve=loss + 1).plot(ax)
+
+
+@pytest.mark.parametrize("draw", [a_path, a_choice, losses_of_a_unit])
+def test_axes_that_share_a_range_show_the_data_of_both(draw):
+    _, axes = plt.subplots(1, 2, sharey=True, layout="constrained")
+    for ax, unit in zip(axes, (1.0, 50.0)):
+        draw(FittedCV(unit=unit).fit(), names_of(30), ax)
+    for ax in axes:
+        low, high = ax.get_ylim()
+        drawn = [line.get_ydata() for line in ax.lines if line.get_transform() == ax.transData]
+        assert low < np.concatenate(drawn).min() and np.concatenate(drawn).max() < high
+
+
+def test_knockoffs_in_axes_that_share_a_range():
+    _, axes = plt.subplots(2, 1, sharex=True, layout="constrained")
+    for ax, unit in zip(axes, (1.0, 50.0)):
+        KnockoffDisplay(
+            statistics=unit * np.array([1.0, -0.5]), threshold=np.inf, feature_names=["a", "b"],
+            statistic_name="W",
+        ).plot(ax)  # fmt: skip
+    for ax in axes:
+        ticks = ax.get_xticks()
+        assert ax.get_xlim()[0] < -25 <= ticks.min() and 40 <= ticks.max() < ax.get_xlim()[1]
+
+
 @pytest.mark.parametrize("largest", [1e-7, 0.02, 99.0, 123456.0, 5e6, 1e19])
 def test_no_power_of_ten_is_written_beside_an_axis(largest):
     display = LossCurveDisplay(loss_curve=[largest, 0], objective_curve=[largest, 0]).plot()

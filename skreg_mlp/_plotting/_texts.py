@@ -125,7 +125,8 @@ def legend_above(
     share = float(min(MOST_LEGEND, (_size(legend)[1] + LEGEND_GAP) / room[1]))
     for of_one in axes:
         low, high = of_one.get_ylim()
-        of_one.set_ylim(low, low + (high - low) / (1 - share))
+        # what is drawn later, here or in axes that share the range, still widens it
+        of_one.set_ylim(low, low + (high - low) / (1 - share), auto=None)
     return share
 
 

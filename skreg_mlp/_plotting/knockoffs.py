@@ -171,6 +171,8 @@ class KnockoffDisplay(Display):
 
 def _name_bars(ax: Any, places: Ints, names: list[str], width: float) -> None:
     """Names on the left, within the axes, which have the `width` in points."""
+    from matplotlib.ticker import AutoLocator
+
     ax.set_yticks(places, names, fontsize=FONT, parse_math=False)
     labels = ax.get_yticklabels()
     of_names = fit_names(labels, names, ax, MOST_OF_AXES * width)
@@ -179,6 +181,7 @@ def _name_bars(ax: Any, places: Ints, names: list[str], width: float) -> None:
     share = (of_names + 2 * GAP) / width
     left, right = ax.get_xlim()
     limits = right - (right - left) / (1 - share), right
-    ax.set_xlim(limits)
+    ax.set_xlim(limits, auto=None)
+    ax.xaxis.set_major_locator(AutoLocator())  # not that of axes which share the range
     ax.set_xticks([tick for tick in ax.get_xticks() if left <= tick <= right])  # none below names
-    ax.set_xlim(limits)
+    ax.set_xlim(limits, auto=None)

@@ -48,7 +48,7 @@ class LossCurveDisplay(Display):
         which gets its own axis on the right.
 
     same_unit : bool, default=True
-        Whether a validation loss has the unit of the other two curves. Otherwise, as in regression
+        Whether a validation loss has the unit of the other two curves. Otherwise, for regression
         with a ``target_scale_``, it is in the unit of y and gets the axis on the right.
 
     first : int, default=1

@@ -239,7 +239,6 @@ def _label_starts(
     share = (fit_names(texts, names, ax, MOST_OF_AXES * width - gaps) + gaps) / width
     left, right = np.log(x), np.log(ax.get_xlim()[1])
     ax.set_xlim(np.exp(left - (right - left) * share / (1 - share)), np.exp(right))
-    ax.set_ylim(ax.get_ylim())
     wanted = (ax.transData - ax.transAxes).transform([(x, start) for start in y])[:, 1]
     line = LINE_HEIGHT / height
     spread = line * (np.arange(len(y)) + 0.5)
