@@ -85,7 +85,7 @@ def register_converters() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError(
-            'register_converters needs skl2onnx: pip install "skreg_mlp[onnx]".'
+            "register_converters needs skl2onnx: pip install skl2onnx onnxruntime."
         ) from error
     options = dict(
         zipmap=[True, False, "columns"],

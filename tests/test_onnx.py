@@ -270,7 +270,7 @@ def test_an_estimator_that_is_not_fitted():
 
 def test_without_skl2onnx(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
-    with pytest.raises(ImportError, match=r'pip install "skreg_mlp\[onnx\]"'):
+    with pytest.raises(ImportError, match=r"pip install skl2onnx onnxruntime"):
         register_converters()
 
 

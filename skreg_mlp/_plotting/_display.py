@@ -231,7 +231,7 @@ class Display:
             import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError(
-                f'{type(self).__name__}.plot needs matplotlib: pip install "skreg_mlp[plot]".'
+                f"{type(self).__name__}.plot needs matplotlib: pip install matplotlib."
             ) from error
         if ax is None:
             _, ax = plt.subplots(figsize=self._size(), layout="constrained")
