@@ -87,7 +87,7 @@ for name, model in models.items():
 # The standard error of an accuracy is 0.013 with so few rows. The network and the trees are about
 # equally good, and the linear model has a smaller area under the curve.
 #
-# What has the network learned? These are the four most important columns. *Dipodomys ordii* is
+# What has the network learned? These four columns have the largest weights. *Dipodomys ordii* is
 # heavier and has shorter feet, and it is more frequent on some plots and in some years. The
 # diamonds are the animals that were not weighed or measured.
 FeatureEffectDisplay.from_estimator(network, X_train, features=X.columns[order[:4]].tolist())
