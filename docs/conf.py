@@ -3,7 +3,6 @@
 import html
 import re
 import textwrap
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -59,14 +58,12 @@ def own_methods(cls):
     ]
 
 
-PUBLIC = {module.__name__: module.__all__ for module in (skreg_mlp, skreg_mlp.penalties)}
-autosummary_context = {
-    "own_methods": {
-        f"{module}.{name}": own_methods(getattr(import_module(module), name))
-        for module, names in PUBLIC.items()
-        for name in names
-    }
+PUBLIC = {
+    f"{module.__name__}.{name}": getattr(module, name)
+    for module in (skreg_mlp, skreg_mlp.penalties)
+    for name in module.__all__
 }
+autosummary_context = {"own_methods": {name: own_methods(obj) for name, obj in PUBLIC.items()}}
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings say more
 toc_object_entries_show_parents = "hide"
@@ -86,8 +83,7 @@ def short_names():
     """The full name of each object that a docstring names by the last part of it."""
     listed = "".join(path.read_text(encoding="utf-8") for path in INVENTORIES.glob("*.inv"))
     others = re.findall(r"^(\w\S+)", listed, flags=re.MULTILINE)
-    own = [f"{module}.{name}" for module, names in PUBLIC.items() for name in names]
-    return {full.rpartition(".")[2]: full for full in others + own}
+    return {full.rpartition(".")[2]: full for full in [*others, *PUBLIC]}
 
 
 SHORT_NAMES = short_names() | {

@@ -31,10 +31,10 @@ def documented(*texts: str) -> Callable[[ClassT], ClassT]:
         parameters = [known[name] for name in inspect.signature(cls).parameters if name in known]
         attributes = _merged("Attributes", [own, *shared]).values()
         filled = {"Parameters": "\n\n".join(parameters), "Attributes": "\n\n".join(attributes)}
+        others = {title: text for title, text in own.items() if title and title not in filled}
         cls.__doc__ = own[""] + "\n".join(
             f"{title}\n{'-' * len(title)}\n{text.strip()}\n"
-            for title, text in (filled | own | filled).items()
-            if title
+            for title, text in (filled | others).items()
         )
         return cls
 
