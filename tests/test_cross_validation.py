@@ -298,8 +298,10 @@ def test_the_grid_reaches_down_until_the_score_has_turned(hidden, solver, select
     single = RegularizedMLPRegressor(hidden, penalty="l1")
     top = alpha_max(single, X, clean)
     assert hidden or model.alphas_[0] < params["eps"] * top / 2
-    best = int(np.argmax(model.cv_results_["mean_test_score"]))
-    assert best > 0 or model.alphas_[0] <= 1e-5 * top
+    mean = model.cv_results_["mean_test_score"]
+    decade_above = np.searchsorted(model.alphas_, 9.99 * model.alphas_[0])
+    flat = mean[0] - mean[decade_above] < 1e-4 * (mean[0] - mean[-1])
+    assert mean.argmax() > 0 or flat or model.alphas_[0] <= 1e-5 * top
     assert (np.diff(model.alphas_) > 0).all()
     assert_array_equal(model.path_.alphas, model.alphas_)
     assert_array_equal(model.cv_results_["param_alpha"], model.alphas_)
@@ -311,6 +313,17 @@ def test_the_grid_reaches_down_until_the_score_has_turned(hidden, solver, select
     assert_allclose(model.path_.to_estimator(0).alpha, model.alphas_[0])
     if selection == "min":
         assert model.score(X, clean) > (0.8 if hidden else 0.99)
+
+
+def test_the_grid_ends_where_the_score_hardly_rises():
+    """Without regularization the loss of separable classes has no minimum, and goes to zero."""
+    separable = np.where(X[:, 0] > 0, "right", "left")
+    shifted = X + np.outer(np.sign(X[:, 0]), np.eye(X.shape[1])[0])
+    model = small(RegularizedMLPClassifierCV, hidden=(), alphas=10, solver="lbfgs", tol=1e-7)
+    model.fit(shifted, separable)  # without a warning
+    best, *_, worst = model.cv_results_["mean_test_score"]
+    assert best > 1e-3 * worst and model.best_index_ == 0
+    assert model.alphas_[0] > 1e-6 * model.alphas_[-1]
 
 
 def test_a_choice_at_the_edge_of_a_given_grid_is_told():

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from skreg_mlp.penalties import Penalty
 
 FINAL_SHARE = 0.1  # of the epochs of the path: small steps at the chosen alpha
+LEAST_RISE = 1e-4  # of the best score over that of the largest alpha, in a decade: less is none
 
 
 # --------------------------------------------------------------------------------------------
@@ -215,7 +216,7 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
         -----
         ConvergenceWarning
             Solver "lbfgs" did not reach ``tol`` at some alphas, or the best score is that of the
-            least alpha.
+            least alpha and still rises there.
         UserWarning
             The columns of X differ in scale, or every weight is zero at the alpha chosen.
         """
@@ -339,8 +340,15 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
             self._report_choice(figures)
 
     def _at_lower_edge(self) -> bool:
-        """Whether the best score is that of the least of several alphas."""
-        return len(self.alphas_) > 1 and self.alpha_min_ == self.alphas_[0]
+        """Whether the best score is that of the least of several alphas, and better ones may follow.
+
+        Where classes are separable, or y has no noise, the score rises for ever, by less and less.
+        """
+        if len(self.alphas_) == 1 or self.alpha_min_ > self.alphas_[0]:
+            return False
+        scores = self.cv_results_["mean_test_score"]
+        last_decade = scores[self.alphas_ <= 10.01 * self.alphas_[0]]  # an extension is one
+        return scores[0] - last_decade[-1] > LEAST_RISE * (scores[0] - scores[-1])
 
     def _best_encoder(self, starts: list[_Start], figures: list[Floats]) -> int:
         """Index of the encoder with the best mean score at any alpha, the first of equals."""

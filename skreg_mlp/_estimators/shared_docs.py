@@ -248,7 +248,7 @@ alphas : int or array-like of shape (n_alphas,), default=50
 eps : float, default=1e-3
     First alpha of that grid, as a share of the `alpha_max` of the convex penalty with the same
     slope at zero (which, for all but the concave penalties, is `alpha_max`). Where the best score
-    is at the first alpha, the grid is extended below it.
+    is at the first alpha, and still rises there, the grid is extended below it.
 
 cv : int, splitter or iterable of splits, default=None
     Number of folds, a splitter of scikit-learn (such as `GroupKFold`, with ``groups`` given to
