@@ -1,5 +1,6 @@
 """The displays: what their artists show is what the models hold, and no text covers another."""
 
+import pickle
 import subprocess
 import sys
 from itertools import pairwise
@@ -246,6 +247,20 @@ def test_small_axes_of_the_users_own():
         shown = draw(model, names_of(30), ax)
         assert shown.ax_ is ax and shown.figure_ is figure
     assert_legible(figure)
+
+
+def some_effects(model, names, ax):
+    network, frame, _ = encoded_network(3)
+    return FeatureEffectDisplay.from_estimator(network, frame, features=[0, (0, 1)], n_grid=4)
+
+
+@pytest.mark.parametrize("draw", [a_path, a_choice, a_network, a_fit, a_selection, some_effects])
+def test_a_display_can_be_pickled_after_its_plot(draw):
+    display = draw(FittedCV().fit(), names_of(30), None)
+    again = pickle.loads(pickle.dumps(display))
+    figures = (display.figure_, again.figure_)
+    texts, texts_again = ([text.get_text() for text, _ in drawn_texts(f)] for f in figures)
+    assert texts == texts_again != []
 
 
 def losses_of_a_unit(model, names, ax):

@@ -139,11 +139,15 @@ def alpha_axis(ax: Any, alphas: Floats, counts: Array, label: str) -> Any:
         raise ValueError("No alpha is above zero, and the axis of alphas is logarithmic.")
     ax.set_xscale("log", nonpositive="mask")
     ax.set_xlabel("alpha")
-    top = ax.secondary_xaxis("top")
+    top = ax.secondary_xaxis("top", functions=(_same, _same))  # by default lambdas, not pickled
     top.set_xlabel(label)
     top.tick_params(axis="x", which="minor", top=False, labeltop=False)
     number_alphas(ax, top, alphas, counts)
     return top
+
+
+def _same(alpha: Any) -> Any:
+    return alpha
 
 
 def number_alphas(ax: Any, top: Any, alphas: Floats, counts: Array) -> None:
