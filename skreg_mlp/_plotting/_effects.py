@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from skreg_mlp._typing import Array, Floats, Ints
     from skreg_mlp.encoding._table import Levels
 
-TAILS = 0.01  # share of the values beyond each end of a grid
+TAILS = 0.05  # share of the rows beyond each end of a grid, as in scikit-learn's displays
 N_BINS = 12  # of a histogram
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -38,6 +38,8 @@ class Grid:
     values : ndarray of shape (n_values,)
         Increasing numbers, or levels. Missing is not among them, and comes after the last one.
     numeric : bool
+    ordered : bool
+        Whether the values are in an order of their own, as numbers and ordered categories are.
     shares : ndarray of shape (n_values,) or (n_bins,)
         Share of the rows at each value or, where there are `edges`, in each bin.
     edges : ndarray of shape (n_bins + 1,) or None
@@ -49,6 +51,7 @@ class Grid:
     name: str
     values: Array
     numeric: bool
+    ordered: bool
     shares: Floats
     edges: Floats | None = None
     missing: float = 0.0
@@ -113,11 +116,25 @@ def with_value(X: Any, whole: Any, column: int, row: int) -> Any:
     return copy.tocsr() if sparse.issparse(X) else copy
 
 
-def read_column(X: Any, column: int, name: str) -> tuple[Any, Levels]:
-    """A column as numbers, nan where missing: its values (levels are None), or codes of levels."""
+def read_column(X: Any, column: int, name: str) -> tuple[Any, Levels, bool]:
+    """A column as numbers, nan where missing: its values (levels are None), or codes of levels.
+
+    The last says whether they have an order of their own, which codes then follow.
+    """
     one = X.iloc[:, [column]] if hasattr(X, "iloc") else X[:, [column]]
-    table = read_table(one.toarray() if sparse.issparse(one) else one, [name])
-    return table.X[:, 0].astype(np.float64), table.levels[0]
+    own = _ordered_levels(one)
+    known = None if own is None else [own]
+    table = read_table(one.toarray() if sparse.issparse(one) else one, [name], known)
+    levels = table.levels[0]
+    return table.X[:, 0].astype(np.float64), levels, levels is None or own is not None
+
+
+def _ordered_levels(one: Any) -> Levels:
+    """The categories of a frame of one column, where pandas or polars know their order."""
+    for dtype in one.dtypes if is_frame(one) else ():
+        if getattr(dtype, "ordered", False) or type(dtype).__name__ == "Enum":
+            return [*dtype.categories]
+    return None
 
 
 # --------------------------------------------------------------------------------------------
@@ -127,7 +144,7 @@ def grid_of(
     X: Any, column: int, name: str, n_grid: int, weight: Floats | None
 ) -> tuple[Grid, list[int]]:
     """The grid of a column, and a row of X for each of its values (missing comes last)."""
-    values, levels = read_column(X, column, name)
+    values, levels, ordered = read_column(X, column, name)
     weight = np.ones(len(values)) if weight is None else weight
     total = weight.sum()
     absent = np.isnan(values)
@@ -150,7 +167,7 @@ def grid_of(
         shown = np.array([levels[int(code)] for code in chosen], dtype=object)
     missing = float(weight[absent].sum() / total)
     at = [*rows[first].tolist(), *np.flatnonzero(absent)[:1].tolist()]
-    return Grid(name, shown, levels is None, shares / total, edges, missing), at
+    return Grid(name, shown, levels is None, ordered, shares / total, edges, missing), at
 
 
 def _quantiles(x: Floats, different: Floats, weight: Floats, n_grid: int) -> Floats:
@@ -189,7 +206,7 @@ class Averages:
         return self.of_rows(rows_of(self.X, self.rows))
 
     def effect(self, columns: tuple[int, ...], n_grid: int) -> Effect:
-        """The effect of one column, or the joint effect of two; levels in the order of effects."""
+        """The effect of one column, or the joint effect of two; unordered levels by effect."""
         found = [grid_of(self.X, j, self.names[j], n_grid, self.weight) for j in columns]
         grids, places = [grid for grid, _ in found], [rows for _, rows in found]
         average = np.empty([len(rows) for rows in places])
@@ -203,10 +220,10 @@ class Averages:
 
 
 def _sorted_levels(grids: list[Grid], average: Floats) -> Effect:
-    """The effect with the levels of its columns from the lowest average to the highest."""
+    """The effect with unordered levels of its columns from the lowest average to the highest."""
     sorted_grids = []
     for axis, grid in enumerate(grids):
-        if not grid.numeric:
+        if not grid.ordered:
             means = average.mean(axis=1 - axis) if average.ndim == 2 else average
             order = np.argsort(means[: len(grid.values)], kind="stable")
             last = np.arange(len(order), len(grid))
