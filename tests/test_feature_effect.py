@@ -26,7 +26,7 @@ from skreg_mlp import (
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
 )
-from skreg_mlp._plotting._effects import spread_rows
+from skreg_mlp._plotting._effects import Averages, spread_rows
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -318,6 +318,16 @@ def test_panels_come_in_the_order_of_effects_whatever_the_weights():
     effects = FeatureEffectDisplay.from_estimator(network, data).effects
     assert effects[0].grids[0].name == "x1"
     assert np.all(np.diff([effect.spread for effect in effects]) < 0)
+
+
+@pytest.mark.parametrize("n_columns, n_ranked", [(12, 0), (13, 13)])
+def test_columns_that_all_have_a_panel_are_computed_once(monkeypatch, n_columns, n_ranked):
+    data = np.random.default_rng(0).normal(size=(300, n_columns))
+    model = RegularizedMLPRegressor((), penalty=None).fit(data, data.sum(axis=1))
+    calls, effect = [], Averages.effect
+    monkeypatch.setattr(Averages, "effect", lambda *args: calls.append(args) or effect(*args))
+    FeatureEffectDisplay.from_estimator(model, data)
+    assert len(calls) == 12 + n_ranked
 
 
 def test_the_effects_of_a_pipeline_are_of_its_own_columns():

@@ -201,6 +201,8 @@ class FeatureEffectDisplay(Display):
             averages.effect(of_panel, n_grid if len(of_panel) == 1 else min(n_grid, PAIR_GRID))
             for of_panel in columns
         ]
+        if features is None:
+            effects.sort(key=lambda effect: -effect.spread)
         return cls(effects=effects, mean=averages.as_given(), prediction_name=name).plot(ax)
 
     def _size(self) -> tuple[float, float] | None:
@@ -376,6 +378,8 @@ def _of_largest_effect(
 
     Where it is not known what is selected, they are the columns that have an effect.
     """
+    if selected is not None and len(selected) <= MOST_SHOWN:  # all have a panel
+        return [(j,) for j in selected.tolist()]
     kept = averages.rows[spread_rows(len(averages.rows), RANK_ROWS)]
     few = replace(
         averages,
