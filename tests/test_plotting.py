@@ -771,6 +771,27 @@ def test_names_are_those_that_the_steps_before_make(steps, names):
     assert given.feature_names == [str(k) for k in range(len(names))]
 
 
+@pytest.mark.filterwarnings("ignore:No feature is selected:UserWarning")
+@pytest.mark.parametrize("as_given", [pd.DataFrame, np.asarray])
+@pytest.mark.parametrize("encoder", [None, "table"])
+def test_columns_without_names_have_those_of_scikit_learn(as_given, encoder):
+    data, y, expected = as_given(X), X[:, 0] - 2 * X[:, 3], ["x0", "x1", "x2", "x3"]
+    network = RegularizedMLPRegressorCV((), alphas=5, cv=2, encoder=encoder).fit(data, y)
+    for display in (RegularizationPathDisplay, NetworkDisplay):
+        assert display.from_estimator(network).feature_names == expected
+    effects = FeatureEffectDisplay.from_estimator(network, data, features=range(4)).effects
+    assert [effect.grids[0].name for effect in effects] == expected
+    with pytest.raises(ValueError, match="one of the names 'x0', 'x1', 'x2', 'x3'"):
+        FeatureEffectDisplay.from_estimator(network, data, features="0")
+    selection = KnockoffSelection(RegularizedMLPRegressor((), penalty="l1"), alphas=5)
+    assert KnockoffDisplay.from_estimator(selection.fit(data, y)).feature_names == expected
+    encoded = TableEncoder(0).fit(data)
+    for transformer in (encoded, StandardScaler().fit(data)):
+        assert transformer.get_feature_names_out().tolist() == expected
+    with pytest.raises(ValueError, match=r"infinity or a .* column 'x1'"):
+        encoded.fit(as_given(X * [1, np.inf, 1, 1]))
+
+
 # --------------------------------------------------------------------------------------------
 # Encoders
 # --------------------------------------------------------------------------------------------

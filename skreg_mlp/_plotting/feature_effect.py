@@ -36,7 +36,7 @@ from skreg_mlp._plotting._texts import (
     short,
 )
 from skreg_mlp._validation import check_weights
-from skreg_mlp.encoding._table import is_frame
+from skreg_mlp.encoding._table import column_names, is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -301,10 +301,8 @@ def _weighted_rows(X: Any, sample_weight: ArrayLike | None) -> tuple[Any, Floats
 
 def _names(X: Any, estimator: Any) -> list[str]:
     """Names of the columns of X: its own, or those that the estimator was fitted with."""
-    known = X.columns if is_frame(X) else getattr(estimator, "feature_names_in_", ())
-    if len(known) != X.shape[1]:
-        return [f"x{j}" for j in range(X.shape[1])]
-    return [str(name) for name in known]
+    known = X.columns if is_frame(X) else getattr(estimator, "feature_names_in_", None)
+    return column_names(known, X.shape[1])
 
 
 def _asked(features: Any, names: Sequence[str]) -> list[tuple[int, ...]]:
