@@ -80,7 +80,7 @@ class FittedCV(BaseEstimator):
             selected_features=np.array([connected(Ws)[0] for Ws in coefs]),
             feature_names=None,
         )
-        self.coefs_ = coefs[8]
+        self.coefs_, self.n_nonzero_ = coefs[8], 30
         self.alphas_, self.n_splits_ = ALPHAS, 4
         loss = 0.3 + (np.log10(ALPHAS) + 2) ** 2
         scores = self.unit * (-loss + 0.1 * rng.standard_normal((4, 25)))
@@ -431,7 +431,19 @@ def test_alpha_selection(scoring, sign):
     assert display.ax_.get_ylabel() == f"Cross-validated {name}"
     assert vertical_lines(display.ax_) == [model.alpha_min_, model.alpha_1se_]
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["best: alpha = 0.01", "1 SE, chosen: alpha = 0.0178"]
+    assert labels == ["best: alpha = 0.01", "1 SE, chosen (30 weights): alpha = 0.0178"]
+
+
+def test_the_count_at_the_chosen_alpha_is_that_of_the_network_that_predicts():
+    model = RegularizedMLPRegressorCV(
+        (20,), relaxed=True, alphas=15, cv=3, max_iter=40, random_state=0
+    )
+    model.fit(X, X[:, 0] * X[:, 1] + X[:, 2])
+    n_used = sum(np.count_nonzero(W) for W in model.coefs_)
+    assert n_used < model.n_nonzero_path_[model.best_index_]
+    legend = AlphaSelectionDisplay.from_estimator(model).ax_.get_legend()
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert any(f"chosen ({n_used} weights): alpha = " in label for label in labels)
 
 
 # --------------------------------------------------------------------------------------------
