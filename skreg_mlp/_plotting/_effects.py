@@ -20,10 +20,12 @@ from skreg_mlp.encoding._table import is_frame, read_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from skreg_mlp._typing import Array, Floats, Ints
+    from skreg_mlp._typing import Array, Floats, Ints, Mask
     from skreg_mlp.encoding._table import Levels
 
-TAILS = 0.05  # share of the rows beyond each end of a grid, as in scikit-learn's displays
+FEW = 10  # different numbers that are all shown, and drawn as points, too
+TAILS = 0.05  # share of the rows in each tail of a column
+BEYOND = 0.25  # how far into both tails a grid goes, as a share of what is between them
 N_BINS = 12  # of a histogram
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -43,7 +45,7 @@ class Grid:
     shares : ndarray of shape (n_values,) or (n_bins,)
         Share of the rows at each value or, where there are `edges`, in each bin.
     edges : ndarray of shape (n_bins + 1,) or None
-        Of the bins of a histogram; None where the values are all that there are.
+        Of the bins of a histogram; None where each value has its share.
     missing : float
         Share of the rows where the value is missing, 0 if it never is.
     """
@@ -150,6 +152,8 @@ def grid_of(
     absent = np.isnan(values)
     rows = np.flatnonzero(~absent)
     rows = rows[np.argsort(values[rows], kind="stable")]
+    if levels is None:
+        rows = rows[_central(values[rows], weight[rows])]
     shares: Floats = weight[rows]
     edges: Floats | None = None
     chosen, first = np.unique(values[rows], return_index=True)
@@ -160,8 +164,7 @@ def grid_of(
     elif len(chosen) > n_grid:
         chosen = _quantiles(values[rows], chosen, weight[rows], n_grid)
         first = np.searchsorted(values[rows], chosen)
-        ends = chosen[0], chosen[-1]
-        shares, edges = np.histogram(values[rows], N_BINS, ends, weights=weight[rows])
+        shares, edges = np.histogram(values[rows], N_BINS, weights=weight[rows])
     shown: Any = chosen
     if levels is not None:
         shown = np.array([levels[int(code)] for code in chosen], dtype=object)
@@ -170,13 +173,28 @@ def grid_of(
     return Grid(name, shown, levels is None, ordered, shares / total, edges, missing), at
 
 
+def _central(x: Floats, weight: Floats) -> Mask:
+    """Which of sorted `x` lie between its tails, or not far beyond; all where few are different.
+
+    A column may be zero in most rows: without its most frequent number, the tails are others.
+    """
+    different, place = np.unique(x, return_inverse=True)
+    if len(different) <= FEW:
+        return np.ones(len(x), dtype=bool)
+    others = x != different[np.bincount(place, weight).argmax()]
+    parts = ((x, weight), (x[others], weight[others]))
+    tails = [quantile_of_sorted(part, [TAILS, 1 - TAILS], of_part) for part, of_part in parts]
+    low, high = np.min(tails), np.max(tails)
+    room = BEYOND * (high - low)
+    return (x >= low - room) & (x <= high + room)
+
+
 def _quantiles(x: Floats, different: Floats, weight: Floats, n_grid: int) -> Floats:
     """Quantiles of sorted `x`; where most of them are equal, some `different` values as well."""
-    asked = np.linspace(TAILS, 1 - TAILS, n_grid)
-    chosen = np.unique(quantile_of_sorted(x, asked, weight))
+    chosen = np.unique(quantile_of_sorted(x, np.linspace(0, 1, n_grid), weight))
     if len(chosen) > n_grid / 2:
         return chosen
-    asked = np.linspace(TAILS, 1 - TAILS, n_grid - len(chosen))
+    asked = np.linspace(0, 1, n_grid - len(chosen))
     return np.union1d(chosen, quantile_of_sorted(different, asked))
 
 

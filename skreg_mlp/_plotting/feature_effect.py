@@ -63,15 +63,16 @@ class FeatureEffectDisplay(Display):
     """Effect of each column of X on the prediction, with the distribution of the column below it.
 
     The effect of a value is the average prediction over the rows of X with this value in the
-    column: the partial dependence. Numbers are drawn as a curve from the 5 % to the 95 % quantile,
-    because the few largest incomes or prices would take most of a panel; what lies beyond is not
-    shown. A column of few different numbers is shown with all of them. Levels are drawn as stems in
-    the order of their effects; an ordered category of pandas and an Enum of polars keep their own
-    order. A missing value is a diamond. Blue is above the mean prediction, vermilion below. All
-    panels share one vertical axis, so that steep curves are strong effects. The joint effect of two
-    columns is a map. Gray bars show how many rows there are: averages over few rows, or over
-    combinations of values that do not occur, say little. Small axes show the first panels only, as
-    many as can be read.
+    column: the partial dependence. Numbers are drawn as a curve, levels as stems, a missing value
+    as a diamond; blue is above the mean prediction, vermilion below. All panels share one vertical
+    axis, so that steep curves are strong effects. The joint effect of two columns is a map. Gray
+    bars show how many rows there are: averages over few rows, or over combinations of values that
+    do not occur, say little. Small axes show the first panels only, as many as can be read.
+
+    The few largest incomes or prices do not squeeze a curve: it goes from the 5 % to the 95 %
+    quantile, and at most a quarter of this range beyond both. What is farther out is not shown. Ten
+    different numbers or fewer are all shown. Levels are in the order of their effects; an ordered
+    category of pandas and an Enum of polars keep their own order.
 
     Parameters
     ----------
@@ -158,10 +159,10 @@ class FeatureEffectDisplay(Display):
             The class whose probability is drawn, or the index of an output of a regressor. By
             default the second of two classes, or the only output; needed if there are more.
         n_grid : int, default=32
-            Largest number of values of a column, at least 2. All of its values if there are no
-            more; otherwise quantiles of numbers, from 5 to 95 %, or the most frequent levels. Where
-            most quantiles are equal, some of the other numbers come in. A pair takes at most 16
-            values of each.
+            Largest number of values of a column, at least 2. All that are to be shown if there are
+            no more; otherwise quantiles of these numbers, or the most frequent levels. Where most
+            quantiles are equal, some of the other numbers come in. A pair takes at most 16 values
+            of each.
         max_rows : int, default=1000
             Largest number of rows over which predictions are averaged. Of more rows, one is taken
             from each of `max_rows` stretches of equal length, at places that follow multiples of
