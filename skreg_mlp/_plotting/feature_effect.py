@@ -69,10 +69,11 @@ class FeatureEffectDisplay(Display):
     bars show how many rows there are: averages over few rows, or over combinations of values that
     do not occur, say little. Small axes show the first panels only, as many as can be read.
 
-    The few largest incomes or prices do not squeeze a curve: it goes from the 5 % to the 95 %
-    quantile, and at most a quarter of this range beyond both. What is farther out is not shown. Ten
-    different numbers or fewer are all shown. Levels are in the order of their effects; an ordered
-    category of pandas and an Enum of polars keep their own order.
+    A curve goes from the 5 % to the 95 % quantile of its column and at most a quarter of this range
+    beyond both, because a few large incomes or prices would take most of the panel. Numbers farther
+    out are not shown. Where a column is mostly one number, such as zero, the quantiles of the
+    others count as well. Ten different numbers or fewer are all shown. Levels are in the order of
+    their effects; ordered categories of pandas and an Enum of polars keep their own order.
 
     Parameters
     ----------
