@@ -1,5 +1,6 @@
 """The displays: what their artists show is what the models hold, and no text covers another."""
 
+import pickle
 import subprocess
 import sys
 from itertools import pairwise
@@ -79,7 +80,7 @@ class FittedCV(BaseEstimator):
             selected_features=np.array([connected(Ws)[0] for Ws in coefs]),
             feature_names=None,
         )
-        self.coefs_ = coefs[8]
+        self.coefs_, self.n_nonzero_ = coefs[8], 30
         self.alphas_, self.n_splits_ = ALPHAS, 4
         loss = 0.3 + (np.log10(ALPHAS) + 2) ** 2
         scores = self.unit * (-loss + 0.1 * rng.standard_normal((4, 25)))
@@ -246,6 +247,20 @@ def test_small_axes_of_the_users_own():
         shown = draw(model, names_of(30), ax)
         assert shown.ax_ is ax and shown.figure_ is figure
     assert_legible(figure)
+
+
+def some_effects(model, names, ax):
+    network, frame, _ = encoded_network(3)
+    return FeatureEffectDisplay.from_estimator(network, frame, features=[0, (0, 1)], n_grid=4)
+
+
+@pytest.mark.parametrize("draw", [a_path, a_choice, a_network, a_fit, a_selection, some_effects])
+def test_a_display_can_be_pickled_after_its_plot(draw):
+    display = draw(FittedCV().fit(), names_of(30), None)
+    again = pickle.loads(pickle.dumps(display))
+    figures = (display.figure_, again.figure_)
+    texts, texts_again = ([text.get_text() for text, _ in drawn_texts(f)] for f in figures)
+    assert texts == texts_again != []
 
 
 def losses_of_a_unit(model, names, ax):
@@ -416,7 +431,18 @@ def test_alpha_selection(scoring, sign):
     assert display.ax_.get_ylabel() == f"Cross-validated {name}"
     assert vertical_lines(display.ax_) == [model.alpha_min_, model.alpha_1se_]
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["best: alpha = 0.01", "1 SE, chosen: alpha = 0.0178"]
+    assert labels == ["best: alpha = 0.01", "1 SE, chosen (30 weights): alpha = 0.0178"]
+
+
+def test_the_count_at_the_chosen_alpha_is_that_of_the_network_that_predicts():
+    model = RegularizedMLPRegressorCV((3,), relaxed=True, alphas=5, cv=2, max_iter=20)
+    model.fit(X, X[:, 0] + X[:, 2])
+    model.coefs_[0][0] = 0  # the last steps may do so
+    n_used = sum(np.count_nonzero(W) for W in model.coefs_)
+    assert n_used < model.n_nonzero_path_[model.best_index_]
+    legend = AlphaSelectionDisplay.from_estimator(model).ax_.get_legend()
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert any(f"chosen ({n_used} weights): alpha = " in label for label in labels)
 
 
 # --------------------------------------------------------------------------------------------
@@ -754,6 +780,27 @@ def test_names_are_those_that_the_steps_before_make(steps, names):
     assert KnockoffDisplay.from_estimator(selector).feature_names == names
     given = NetworkDisplay.from_estimator(model, feature_names=range(len(names)))
     assert given.feature_names == [str(k) for k in range(len(names))]
+
+
+@pytest.mark.filterwarnings("ignore:No feature is selected:UserWarning")
+@pytest.mark.parametrize("as_given", [pd.DataFrame, np.asarray])
+@pytest.mark.parametrize("encoder", [None, "table"])
+def test_columns_without_names_have_those_of_scikit_learn(as_given, encoder):
+    data, y, expected = as_given(X), X[:, 0] - 2 * X[:, 3], ["x0", "x1", "x2", "x3"]
+    network = RegularizedMLPRegressorCV((), alphas=5, cv=2, encoder=encoder).fit(data, y)
+    for display in (RegularizationPathDisplay, NetworkDisplay):
+        assert display.from_estimator(network).feature_names == expected
+    effects = FeatureEffectDisplay.from_estimator(network, data, features=range(4)).effects
+    assert [effect.grids[0].name for effect in effects] == expected
+    with pytest.raises(ValueError, match="one of the names 'x0', 'x1', 'x2', 'x3'"):
+        FeatureEffectDisplay.from_estimator(network, data, features="0")
+    selection = KnockoffSelection(RegularizedMLPRegressor((), penalty="l1"), alphas=5)
+    assert KnockoffDisplay.from_estimator(selection.fit(data, y)).feature_names == expected
+    encoded = TableEncoder(0).fit(data)
+    for transformer in (encoded, StandardScaler().fit(data)):
+        assert transformer.get_feature_names_out().tolist() == expected
+    with pytest.raises(ValueError, match=r"infinity or a .* column 'x1'"):
+        encoded.fit(as_given(X * [1, np.inf, 1, 1]))
 
 
 # --------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg_mlp._estimators.survival import SurvivalNetwork
 from skreg_mlp._plotting._texts import ink
+from skreg_mlp.encoding._table import column_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -111,9 +112,7 @@ def feature_names_of(
     seen: Sequence[object] | Array | None = None,
 ) -> list[str]:
     """`names`, or those that a network knows, or those `seen` before it, or else x0, x1, ..."""
-    if seen is None or len(seen) != n_features:
-        seen = [f"x{j}" for j in range(n_features)]
-    default = getattr(network, "feature_names_in_", seen)
+    default = column_names(getattr(network, "feature_names_in_", seen), n_features)
     return check_names(names, n_features, "feature_names", default)
 
 
@@ -139,11 +138,15 @@ def alpha_axis(ax: Any, alphas: Floats, counts: Array, label: str) -> Any:
         raise ValueError("No alpha is above zero, and the axis of alphas is logarithmic.")
     ax.set_xscale("log", nonpositive="mask")
     ax.set_xlabel("alpha")
-    top = ax.secondary_xaxis("top")
+    top = ax.secondary_xaxis("top", functions=(_same, _same))  # by default lambdas, not pickled
     top.set_xlabel(label)
     top.tick_params(axis="x", which="minor", top=False, labeltop=False)
     number_alphas(ax, top, alphas, counts)
     return top
+
+
+def _same(alpha: Any) -> Any:
+    return alpha
 
 
 def number_alphas(ax: Any, top: Any, alphas: Floats, counts: Array) -> None:

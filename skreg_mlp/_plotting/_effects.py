@@ -20,10 +20,12 @@ from skreg_mlp.encoding._table import is_frame, read_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from skreg_mlp._typing import Array, Floats, Ints
+    from skreg_mlp._typing import Array, Floats, Ints, Mask
     from skreg_mlp.encoding._table import Levels
 
-TAILS = 0.01  # share of the values beyond each end of a grid
+FEW = 10  # different numbers that are all shown, and drawn as points, too
+TAILS = 0.05  # share of the rows in each tail of a column
+BEYOND = 0.25  # how far into both tails a grid goes, as a share of what is between them
 N_BINS = 12  # of a histogram
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -38,10 +40,12 @@ class Grid:
     values : ndarray of shape (n_values,)
         Increasing numbers, or levels. Missing is not among them, and comes after the last one.
     numeric : bool
+    ordered : bool
+        Whether the values are in an order of their own, as numbers and ordered categories are.
     shares : ndarray of shape (n_values,) or (n_bins,)
         Share of the rows at each value or, where there are `edges`, in each bin.
     edges : ndarray of shape (n_bins + 1,) or None
-        Of the bins of a histogram; None where the values are all that there are.
+        Of the bins of a histogram; None where each value has its share.
     missing : float
         Share of the rows where the value is missing, 0 if it never is.
     """
@@ -49,6 +53,7 @@ class Grid:
     name: str
     values: Array
     numeric: bool
+    ordered: bool
     shares: Floats
     edges: Floats | None = None
     missing: float = 0.0
@@ -113,11 +118,25 @@ def with_value(X: Any, whole: Any, column: int, row: int) -> Any:
     return copy.tocsr() if sparse.issparse(X) else copy
 
 
-def read_column(X: Any, column: int, name: str) -> tuple[Any, Levels]:
-    """A column as numbers, nan where missing: its values (levels are None), or codes of levels."""
+def read_column(X: Any, column: int, name: str) -> tuple[Any, Levels, bool]:
+    """A column as numbers, nan where missing: its values (levels are None), or codes of levels.
+
+    The last says whether they have an order of their own, which codes then follow.
+    """
     one = X.iloc[:, [column]] if hasattr(X, "iloc") else X[:, [column]]
-    table = read_table(one.toarray() if sparse.issparse(one) else one, [name])
-    return table.X[:, 0].astype(np.float64), table.levels[0]
+    own = _ordered_levels(one)
+    known = None if own is None else [own]
+    table = read_table(one.toarray() if sparse.issparse(one) else one, [name], known)
+    levels = table.levels[0]
+    return table.X[:, 0].astype(np.float64), levels, levels is None or own is not None
+
+
+def _ordered_levels(one: Any) -> Levels:
+    """The categories of a frame of one column, where pandas or polars know their order."""
+    for dtype in one.dtypes if is_frame(one) else ():
+        if getattr(dtype, "ordered", False) or type(dtype).__name__ == "Enum":
+            return [*dtype.categories]
+    return None
 
 
 # --------------------------------------------------------------------------------------------
@@ -127,12 +146,14 @@ def grid_of(
     X: Any, column: int, name: str, n_grid: int, weight: Floats | None
 ) -> tuple[Grid, list[int]]:
     """The grid of a column, and a row of X for each of its values (missing comes last)."""
-    values, levels = read_column(X, column, name)
+    values, levels, ordered = read_column(X, column, name)
     weight = np.ones(len(values)) if weight is None else weight
     total = weight.sum()
     absent = np.isnan(values)
     rows = np.flatnonzero(~absent)
     rows = rows[np.argsort(values[rows], kind="stable")]
+    if levels is None:
+        rows = rows[_central(values[rows], weight[rows])]
     shares: Floats = weight[rows]
     edges: Floats | None = None
     chosen, first = np.unique(values[rows], return_index=True)
@@ -143,23 +164,37 @@ def grid_of(
     elif len(chosen) > n_grid:
         chosen = _quantiles(values[rows], chosen, weight[rows], n_grid)
         first = np.searchsorted(values[rows], chosen)
-        ends = chosen[0], chosen[-1]
-        shares, edges = np.histogram(values[rows], N_BINS, ends, weights=weight[rows])
+        shares, edges = np.histogram(values[rows], N_BINS, weights=weight[rows])
     shown: Any = chosen
     if levels is not None:
         shown = np.array([levels[int(code)] for code in chosen], dtype=object)
     missing = float(weight[absent].sum() / total)
     at = [*rows[first].tolist(), *np.flatnonzero(absent)[:1].tolist()]
-    return Grid(name, shown, levels is None, shares / total, edges, missing), at
+    return Grid(name, shown, levels is None, ordered, shares / total, edges, missing), at
+
+
+def _central(x: Floats, weight: Floats) -> Mask:
+    """Which of sorted `x` lie between its tails, or not far beyond; all where few are different.
+
+    A column may be zero in most rows: without its most frequent number, the tails are others.
+    """
+    different, place = np.unique(x, return_inverse=True)
+    if len(different) <= FEW:
+        return np.ones(len(x), dtype=bool)
+    others = x != different[np.bincount(place, weight).argmax()]
+    parts = ((x, weight), (x[others], weight[others]))
+    tails = [quantile_of_sorted(part, [TAILS, 1 - TAILS], of_part) for part, of_part in parts]
+    low, high = np.min(tails), np.max(tails)
+    room = BEYOND * (high - low)
+    return (x >= low - room) & (x <= high + room)
 
 
 def _quantiles(x: Floats, different: Floats, weight: Floats, n_grid: int) -> Floats:
     """Quantiles of sorted `x`; where most of them are equal, some `different` values as well."""
-    asked = np.linspace(TAILS, 1 - TAILS, n_grid)
-    chosen = np.unique(quantile_of_sorted(x, asked, weight))
+    chosen = np.unique(quantile_of_sorted(x, np.linspace(0, 1, n_grid), weight))
     if len(chosen) > n_grid / 2:
         return chosen
-    asked = np.linspace(TAILS, 1 - TAILS, n_grid - len(chosen))
+    asked = np.linspace(0, 1, n_grid - len(chosen))
     return np.union1d(chosen, quantile_of_sorted(different, asked))
 
 
@@ -189,7 +224,7 @@ class Averages:
         return self.of_rows(rows_of(self.X, self.rows))
 
     def effect(self, columns: tuple[int, ...], n_grid: int) -> Effect:
-        """The effect of one column, or the joint effect of two; levels in the order of effects."""
+        """The effect of one column, or the joint effect of two; unordered levels by effect."""
         found = [grid_of(self.X, j, self.names[j], n_grid, self.weight) for j in columns]
         grids, places = [grid for grid, _ in found], [rows for _, rows in found]
         average = np.empty([len(rows) for rows in places])
@@ -203,10 +238,10 @@ class Averages:
 
 
 def _sorted_levels(grids: list[Grid], average: Floats) -> Effect:
-    """The effect with the levels of its columns from the lowest average to the highest."""
+    """The effect with unordered levels of its columns from the lowest average to the highest."""
     sorted_grids = []
     for axis, grid in enumerate(grids):
-        if not grid.numeric:
+        if not grid.ordered:
             means = average.mean(axis=1 - axis) if average.ndim == 2 else average
             order = np.argsort(means[: len(grid.values)], kind="stable")
             last = np.arange(len(order), len(grid))

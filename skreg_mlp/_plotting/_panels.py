@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from skreg_mlp._plotting._display import BLUE, GRAY, VERMILION
+from skreg_mlp._plotting._effects import FEW
 from skreg_mlp._plotting._texts import ink, short_names
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 STRIP = 0.16  # share of the height of a panel that the distribution takes
 PAD = 0.1  # around the effects, as a share of their range
 MISSING = 0.14  # how far right of the largest number missing is drawn, as a share of their range
-FEW = 10  # numbers that are drawn as points, too
 CHARACTER, LINE = 0.62, 1.3  # width of a character and height of a line, in sizes of the font
 OVERHANG = 5  # points by which a number may stick out of its panel
 LONGEST_LEVEL, SHORTEST_LEVEL = 14, 4  # characters of a level that are shown
@@ -47,9 +47,9 @@ class Scale:
 
     @property
     def few(self) -> Floats | None:
-        """Numbers, where they are all that there are and can be told apart."""
-        all_there = self.grid.numeric and self.grid.edges is None
-        return self.numbers if all_there and len(self.numbers) <= FEW else None
+        """Numbers, where each has its share and they can be told apart."""
+        each = self.grid.numeric and self.grid.edges is None
+        return self.numbers if each and len(self.numbers) <= FEW else None
 
     @property
     def limits(self) -> tuple[float, float]:

@@ -44,13 +44,17 @@ class AlphaSelectionDisplay(Display):
         divided by the root of n - 1.
 
     n_nonzero : ndarray of shape (n_alphas,)
-        Number of non-zero weights.
+        Number of non-zero weights along the path.
 
     score_name : str
         Label of the vertical axis.
 
     alpha_min, alpha_1se, alpha : float, optional
         The alpha of the best score, the largest within one standard error of it, and the chosen.
+
+    n_nonzero_chosen : int, optional
+        Number of non-zero weights of the network that predicts. It is trained further than that on
+        the path at `alpha`, and may use fewer.
 
     Attributes
     ----------
@@ -81,6 +85,7 @@ class AlphaSelectionDisplay(Display):
     alpha_min: float | None = None
     alpha_1se: float | None = None
     alpha: float | None = None
+    n_nonzero_chosen: int | None = None
 
     @classmethod
     def from_estimator(
@@ -121,6 +126,7 @@ class AlphaSelectionDisplay(Display):
             alpha_min=network.alpha_min_,
             alpha_1se=network.alpha_1se_,
             alpha=network.alpha_,
+            n_nonzero_chosen=network.n_nonzero_,
         ).plot(ax)
 
     def _draw(self, ax: Any) -> None:
@@ -131,9 +137,11 @@ class AlphaSelectionDisplay(Display):
         self.limit_: float | None = self._limit()
         if self.limit_ is not None:
             ax.axhline(self.limit_, color=GRAY, linewidth=0.9, linestyle=":", zorder=0)
-        alpha_axis(ax, self.alphas, self.n_nonzero, "Non-zero weights")
+        alpha_axis(ax, self.alphas, self.n_nonzero, "Non-zero weights on the path")
         name_numbers(ax.yaxis, self.score_name)
-        marks = [("best", self.alpha_min), ("1 SE", self.alpha_1se), ("chosen", self.alpha)]
+        n = self.n_nonzero_chosen
+        chosen = "chosen" if n is None else f"chosen ({n} weight{'s' * (n != 1)})"
+        marks = [("best", self.alpha_min), ("1 SE", self.alpha_1se), (chosen, self.alpha)]
         if lines := mark_alphas(ax, marks):
             legend_above(lines, points(ax), ax)
 

@@ -36,7 +36,7 @@ from skreg_mlp._plotting._texts import (
     short,
 )
 from skreg_mlp._validation import check_weights
-from skreg_mlp.encoding._table import is_frame
+from skreg_mlp.encoding._table import column_names, is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,12 +63,17 @@ class FeatureEffectDisplay(Display):
     """Effect of each column of X on the prediction, with the distribution of the column below it.
 
     The effect of a value is the average prediction over the rows of X with this value in the
-    column: the partial dependence. Numbers are drawn as a curve, levels as stems in the order of
-    their effects, a missing value as a diamond; blue is above the mean prediction, vermilion below.
-    All panels share one vertical axis, so that steep curves are strong effects. The joint effect of
-    two columns is a map. Gray bars show how many rows there are: averages over few rows, or over
-    combinations of values that do not occur, say little. Small axes show the first panels only, as
-    many as can be read.
+    column: the partial dependence. Numbers are drawn as a curve, levels as stems, a missing value
+    as a diamond; blue is above the mean prediction, vermilion below. All panels share one vertical
+    axis, so that steep curves are strong effects. The joint effect of two columns is a map. Gray
+    bars show how many rows there are: averages over few rows, or over combinations of values that
+    do not occur, say little. Small axes show the first panels only, as many as can be read.
+
+    A curve goes from the 5 % to the 95 % quantile of its column and at most a quarter of this range
+    beyond both, because a few large incomes or prices would take most of the panel. Numbers farther
+    out are not shown. Where a column is mostly one number, such as zero, the quantiles of the
+    others count as well. Ten different numbers or fewer are all shown. Levels are in the order of
+    their effects; ordered categories of pandas and an Enum of polars keep their own order.
 
     Parameters
     ----------
@@ -155,10 +160,10 @@ class FeatureEffectDisplay(Display):
             The class whose probability is drawn, or the index of an output of a regressor. By
             default the second of two classes, or the only output; needed if there are more.
         n_grid : int, default=32
-            Largest number of values of a column, at least 2. All of its values if there are no
-            more; otherwise quantiles of numbers, from 1 to 99 %, or the most frequent levels. Where
-            most quantiles are equal, some of the other numbers come in. A pair takes at most 16
-            values of each.
+            Largest number of values of a column, at least 2. All that are to be shown if there are
+            no more; otherwise quantiles of these numbers, or the most frequent levels. Where most
+            quantiles are equal, some of the other numbers come in. A pair takes at most 16 values
+            of each.
         max_rows : int, default=1000
             Largest number of rows over which predictions are averaged. Of more rows, one is taken
             from each of `max_rows` stretches of equal length, at places that follow multiples of
@@ -198,6 +203,8 @@ class FeatureEffectDisplay(Display):
             averages.effect(of_panel, n_grid if len(of_panel) == 1 else min(n_grid, PAIR_GRID))
             for of_panel in columns
         ]
+        if features is None:
+            effects.sort(key=lambda effect: -effect.spread)
         return cls(effects=effects, mean=averages.as_given(), prediction_name=name).plot(ax)
 
     def _size(self) -> tuple[float, float] | None:
@@ -296,10 +303,8 @@ def _weighted_rows(X: Any, sample_weight: ArrayLike | None) -> tuple[Any, Floats
 
 def _names(X: Any, estimator: Any) -> list[str]:
     """Names of the columns of X: its own, or those that the estimator was fitted with."""
-    known = X.columns if is_frame(X) else getattr(estimator, "feature_names_in_", ())
-    if len(known) != X.shape[1]:
-        return [f"x{j}" for j in range(X.shape[1])]
-    return [str(name) for name in known]
+    known = X.columns if is_frame(X) else getattr(estimator, "feature_names_in_", None)
+    return column_names(known, X.shape[1])
 
 
 def _asked(features: Any, names: Sequence[str]) -> list[tuple[int, ...]]:
@@ -373,6 +378,8 @@ def _of_largest_effect(
 
     Where it is not known what is selected, they are the columns that have an effect.
     """
+    if selected is not None and len(selected) <= MOST_SHOWN:  # all have a panel
+        return [(j,) for j in selected.tolist()]
     kept = averages.rows[spread_rows(len(averages.rows), RANK_ROWS)]
     few = replace(
         averages,

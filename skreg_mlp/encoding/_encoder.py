@@ -15,7 +15,7 @@ from skreg_mlp._objective.coding import DTYPE, CodedMatrix, Coding
 from skreg_mlp._objective.losses import quantile_of_sorted
 from skreg_mlp._objective.partitions import partitioned
 from skreg_mlp._validation import check_parameters, check_weights
-from skreg_mlp.encoding._table import Table, given_columns, read_table
+from skreg_mlp.encoding._table import Table, column_names, given_columns, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,8 +245,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return read_table(X, self._names(), self.categories_, used)
 
     def _names(self) -> list[str]:
-        default = [f"x{k}" for k in range(self.n_features_in_)]
-        return list(getattr(self, "feature_names_in_", default))
+        return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
     # -- fitting ----------------------------------------------------------------------------------
     def _fit(self, table: Table, weight: Floats | None) -> Self:

@@ -100,6 +100,14 @@ def take_columns(taker: Any, giver: Any) -> None:
             setattr(taker, name, getattr(giver, name))
 
 
+def column_names(names: Iterable[object] | None, n_columns: int) -> list[str]:
+    """The `names` of columns or, unless all are strings, x0, x1, ..., as scikit-learn has it."""
+    known = [] if names is None else list(names)
+    if len(known) == n_columns and all(isinstance(name, str) for name in known):
+        return [str(name) for name in known]
+    return [f"x{k}" for k in range(n_columns)]
+
+
 def is_frame(X: Any) -> bool:
     """Whether X is a data frame of pandas or polars."""
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "get_column"))

@@ -23,7 +23,7 @@ from skreg_mlp._training.entry import Rows as ValidRows
 from skreg_mlp._training.progress import run_subtask, with_callbacks
 from skreg_mlp._validation import check_finite, check_parameters, check_penalty_factor
 from skreg_mlp.encoding._encoder import TableEncoder, of_columns
-from skreg_mlp.encoding._table import Table, is_frame, read_table, take_columns
+from skreg_mlp.encoding._table import Table, column_names, is_frame, read_table, take_columns
 from skreg_mlp.selection._common import Selector, always_kept, follow_features, tag_like
 from skreg_mlp.selection._gaussian import gaussian_knockoffs
 
@@ -472,7 +472,7 @@ def _question(single: Single, rows: ValidRows, knockoffs: Any) -> _Question:
     tested, kept = np.flatnonzero((factor > 0) & (factor < np.inf)), np.flatnonzero(factor == 0)
     if not len(tested):
         raise ValueError("penalty_factor leaves no feature to be tested: give one a factor of 1.")
-    names = list(getattr(single, "feature_names_in_", [f"x{k}" for k in range(n_features)]))
+    names = column_names(getattr(single, "feature_names_in_", None), n_features)
     table = Table(rows.X, [None] * n_features)
     if single.encoder is not None:
         table = read_table(rows.X, names)
