@@ -11,7 +11,7 @@ from sklearn import metrics
 from skreg_mlp._objective.activations import ACTIVATIONS
 from skreg_mlp._objective.data import Data
 from skreg_mlp._objective.network import Network
-from skreg_mlp._objective.problem import BLOCK_ROWS, Problem
+from skreg_mlp._objective.problem import BLOCK_ROWS, FEWEST_ROWS, Problem
 from skreg_mlp.penalties import L1, L2
 
 KINKED = {"relu", "leaky_relu"}
@@ -114,12 +114,13 @@ def test_activation_values(activation):
 
 @pytest.mark.parametrize("kind", ["dense", "csr", "subset"])
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("width", [4, 200])
 @pytest.mark.parametrize("n", [BLOCK_ROWS + 1, 2 * BLOCK_ROWS, 2 * BLOCK_ROWS + 37])
-def test_passes_by_blocks(n, weighted, kind):
+def test_passes_by_blocks(n, width, weighted, kind):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(n + 50, 3)), rng.integers(0, 3, n + 50)
     weight = rng.uniform(0, 2, n + 50) if weighted else None
-    network = Network((3, 4, 3), ACTIVATIONS["tanh"], np.float64)
+    network = Network((3, width, 3), ACTIVATIONS["tanh"], np.float64)
     theta = rng.normal(size=network.n_parameters)
     rows = rng.permutation(n + 50)[:n] if kind == "subset" else np.arange(n)
     used = weight if weight is None else weight[rows]
@@ -133,6 +134,8 @@ def test_passes_by_blocks(n, weighted, kind):
     else:
         data = Data(sparse.csr_matrix(X[rows]) if kind == "csr" else X[rows], y[rows], used)
     blocks = problem(data, 1)
+    wide = width > 4 and kind != "csr"
+    assert blocks.block_rows == (FEWEST_ROWS if wide else BLOCK_ROWS)
     value, gradient = value_and_gradient(once, theta)
     in_blocks, gradient_in_blocks = value_and_gradient(blocks, theta)
     assert_allclose(in_blocks, value, rtol=1e-12)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(compiled is None, reason="installed without a C 
 
 DTYPES = [np.float32, np.float64]
 SHAPES = [(1, 1), (1, 7), (3, 1), (5, 3), (17, 33), (200, 100)]
-ACTIVATIONS = ["identity", "relu", "leaky_relu", "logistic", "silu"]
+ACTIVATIONS = ["identity", "relu", "leaky_relu", "logistic", "tanh", "silu"]
 ELEMENTWISE_LOSSES = ["squared_error", "binary_log_loss"]
 
 
@@ -105,7 +105,7 @@ def test_activation_of_what_is_not_finite(name, dtype):
     with np.errstate(invalid="ignore"):
         for f, out in zip(both(name), (value, expected)):
             f(out, None, None)
-    assert_array_equal(value, expected)
+    assert_allclose(value, expected, **tolerance(dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -115,6 +115,15 @@ def test_logistic_over_its_whole_range(dtype):
     value = z.copy()
     compiled.logistic(value, None, None)
     assert_allclose(value, expit(z.astype(np.longdouble)), rtol=3 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tanh_over_its_whole_range(dtype):
+    sizes = np.concatenate([np.geomspace(np.finfo(dtype).tiny, 100, 20001), np.linspace(0, 2, 999)])
+    z = np.concatenate([-sizes, sizes]).astype(dtype)[None]
+    value = z.copy()
+    compiled.tanh(value, None, None)
+    assert_allclose(value, np.tanh(z.astype(np.longdouble)), rtol=4 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -158,6 +158,24 @@ def test_the_end_of_a_fit_takes_few_passes(passes, penalty, certify, n_passes):
     assert np.isnan(mlp.stationarity_) == (not certify)
 
 
+@pytest.mark.parametrize("limits", [dict(max_iter=3), dict(max_iter=1000, tol=1e-2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lbfgs_evaluates_its_end_once(dtype, limits, monkeypatch):
+    """Neither the next stage nor the certificate asks again."""
+    evaluate, seen = Problem.loss_and_gradient, []
+
+    def recorded(problem, theta, gradient):
+        seen.append(theta.copy())
+        return evaluate(problem, theta, gradient)
+
+    monkeypatch.setattr(Problem, "loss_and_gradient", recorded)
+    mlp = RegularizedMLPClassifier((5,), solver="lbfgs", alpha=0.01, random_state=0, **limits)
+    mlp.fit(X.astype(dtype), LABELS)
+    assert [np.array_equal(theta, seen[-1]) for theta in seen].count(True) == 1
+    assert mlp.objective_curve_[-1] == pytest.approx(mlp.objective_, rel=1e-5)
+    assert mlp.stationarity_ <= limits.get("tol", np.inf)
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_without_a_certificate_everything_else_is_the_same(solver):
     mlp = RegularizedMLPClassifier(

@@ -91,7 +91,7 @@ cdef extern from *:
     #define EITHER(name, is_float, ...) \
         (is_float ? float_##name(__VA_ARGS__) : double_##name(__VA_ARGS__))
     /* places in the tables of _loops.h */
-    enum { IDENTITY, RELU, LEAKY_RELU, LOGISTIC, SILU };
+    enum { IDENTITY, RELU, LEAKY_RELU, LOGISTIC, TANH, SILU };
     enum { SQUARED_ERROR, BINARY_LOG_LOSS, SOFTMAX_LOG_LOSS };
     #define c_activate(is_float, kind, ...) EITHER(activations[kind], is_float, __VA_ARGS__)
     #define c_loss(is_float, kind, ...) EITHER(losses[kind], is_float, __VA_ARGS__)
@@ -123,7 +123,7 @@ cdef extern from *:
         const double *edges
         const float *means
     enum:
-        IDENTITY, RELU, LEAKY_RELU, LOGISTIC, SILU
+        IDENTITY, RELU, LEAKY_RELU, LOGISTIC, TANH, SILU
         SQUARED_ERROR, BINARY_LOG_LOSS, SOFTMAX_LOG_LOSS
     void c_activate(bint, int, void*, void*, void*, Py_ssize_t, Py_ssize_t) nogil
     double c_loss(bint, int, void*, void*, void*, double, void*, Py_ssize_t, Py_ssize_t) nogil
@@ -298,6 +298,10 @@ def leaky_relu(z, bias, slope):
 
 def logistic(z, bias, slope):
     activate(LOGISTIC, z, bias, slope)
+
+
+def tanh(z, bias, slope):
+    activate(TANH, z, bias, slope)
 
 
 def silu(z, bias, slope):

@@ -17,18 +17,33 @@ typedef REAL NAME(narrow) __attribute__((vector_size(16), aligned(sizeof(REAL)),
 #define ZERO ((REAL)0)
 #define ONE ((REAL)1)
 
-/* exp(x) for x <= 0 to a few units in the last place, 0 where the result is subnormal:
-   x = n log 2 + r, a Taylor sum for exp(r), and n moved into the exponent by integer arithmetic. */
-INLINE REAL NAME(exp_of_negative)(REAL x)
+/* For x <= 0, p and a power of two `scale` with exp(x) = scale (1 + p): x = n log 2 + r, a Taylor
+   sum for p = exp(r) - 1, and n moved into the exponent by integer arithmetic. */
+INLINE REAL NAME(share_of_exp)(REAL x, REAL *scale)
 {
-    union { REAL real; BITS bits; } shifted, scale;
+    union { REAL real; BITS bits; } shifted, power;
     shifted.real = x * (REAL)1.4426950408889634074 + ROUNDER;
     REAL n = shifted.real - ROUNDER;
     REAL r = x - n * LOG2_HIGH - n * LOG2_LOW, sum = 1;
-    for (int k = EXP_TERMS; k > 0; k--)
+    for (int k = EXP_TERMS; k > 1; k--)
         sum = 1 + sum * r * ((REAL)1 / k);
-    scale.bits = (shifted.bits + EXPONENT_BIAS) << MANTISSA_BITS;
-    return x < LOG_TINY ? ZERO : sum * scale.real;
+    power.bits = (shifted.bits + EXPONENT_BIAS) << MANTISSA_BITS;
+    *scale = power.real;
+    return sum * r;
+}
+
+/* exp(x) for x <= 0 to a few units in the last place, 0 where the result is subnormal. */
+INLINE REAL NAME(exp_of_negative)(REAL x)
+{
+    REAL scale, p = NAME(share_of_exp)(x, &scale);
+    return x < LOG_TINY ? ZERO : (ONE + p) * scale;
+}
+
+/* exp(x) - 1 for x <= 0, as exact: near 0 the scale is 1, and nothing cancels. */
+INLINE REAL NAME(expm1_of_negative)(REAL x)
+{
+    REAL scale, p = NAME(share_of_exp)(x, &scale);
+    return x < LOG_TINY ? -ONE : p * scale + (scale - ONE);
 }
 
 /* log(1 + e) for 0 <= e <= 1: twice the series of artanh at e / (2 + e) <= 1/3. */
@@ -52,31 +67,49 @@ INLINE REAL NAME(expit)(REAL x)
     return (x > ZERO ? ONE : e) / (ONE + e);
 }
 
+INLINE REAL NAME(tanh_of)(REAL x)
+{
+    REAL e = NAME(expm1_of_negative)(x > ZERO ? -2 * x : 2 * x), y = e / (2 + e);
+    return x > ZERO ? -y : y;
+}
+
 /* -- Forward and backward ------------------------------------------------------------------- */
 
-/* z <- f(z + bias) and slope <- f'(z + bias); bias and slope may be NULL. */
+/* z <- f(z + bias) and slope <- f'(z + bias); bias and slope may be NULL. That is asked once a row:
+   with the question inside of a loop over numbers, compilers made loops of half the speed. */
 #define ACTIVATION(name, VALUE, SLOPE)                                                         \
     CLONES static void NAME(name)(REAL *restrict z, const REAL *restrict bias,                 \
                                   REAL *restrict slope, ssize n_rows, ssize n_columns)         \
     {                                                                                          \
-        for (ssize i = 0; i < n_rows; i++, z += n_columns, slope += slope ? n_columns : 0)     \
-            for (ssize j = 0; j < n_columns; j++) {                                            \
-                REAL x = z[j] + (bias ? bias[j] : ZERO), y = VALUE;                            \
-                z[j] = y;                                                                      \
-                if (slope)                                                                     \
+        for (ssize i = 0; i < n_rows; i++, z += n_columns) {                                   \
+            if (bias)                                                                          \
+                for (ssize j = 0; j < n_columns; j++)                                          \
+                    z[j] += bias[j];                                                           \
+            if (slope) {                                                                       \
+                for (ssize j = 0; j < n_columns; j++) {                                        \
+                    REAL x = z[j], y = VALUE;                                                  \
+                    z[j] = y;                                                                  \
                     slope[j] = SLOPE;                                                          \
-            }                                                                                  \
+                }                                                                              \
+                slope += n_columns;                                                            \
+            } else                                                                             \
+                for (ssize j = 0; j < n_columns; j++) {                                        \
+                    REAL x = z[j];                                                             \
+                    z[j] = VALUE;                                                              \
+                }                                                                              \
+        }                                                                                      \
     }
 
 ACTIVATION(identity, x, ONE)
 ACTIVATION(relu, x < ZERO ? ZERO : x, y > ZERO ? ONE : ZERO)
 ACTIVATION(leaky_relu, x > ZERO ? x : (REAL)LEAKY_SLOPE * x, x > ZERO ? ONE : (REAL)LEAKY_SLOPE)
 ACTIVATION(logistic, NAME(expit)(x), y * (ONE - y))
+ACTIVATION(tanh, NAME(tanh_of)(x), ONE - y * y)
 ACTIVATION(silu, x * NAME(expit)(x), NAME(expit)(x) + y * (ONE - NAME(expit)(x)))
 
 static void (*const NAME(activations)[])(REAL *restrict, const REAL *restrict, REAL *restrict,
                                          ssize, ssize) = {
-    NAME(identity), NAME(relu), NAME(leaky_relu), NAME(logistic), NAME(silu)};
+    NAME(identity), NAME(relu), NAME(leaky_relu), NAME(logistic), NAME(tanh), NAME(silu)};
 
 /* delta <- delta * slope (NULL: 1), and sums <- the column sums of delta (NULL: not wanted). */
 CLONES static void NAME(chain)(REAL *restrict delta, const REAL *restrict slope,
@@ -103,13 +136,18 @@ CLONES static void NAME(outer_chain)(const REAL *restrict delta, const REAL *res
 {
     if (sums)
         memset(sums, 0, n_columns * sizeof(REAL));
-    for (ssize i = 0; i < n_rows; i++, below += n_columns, slope += slope ? n_columns : 0)
-        for (ssize j = 0; j < n_columns; j++) {
-            REAL product = delta[i] * weights[j] * (slope ? slope[j] : ONE);
-            below[j] = product;
-            if (sums)
-                sums[j] += product;
-        }
+    for (ssize i = 0; i < n_rows; i++, below += n_columns) {
+        if (slope) {
+            for (ssize j = 0; j < n_columns; j++)
+                below[j] = delta[i] * weights[j] * slope[j];
+            slope += n_columns;
+        } else
+            for (ssize j = 0; j < n_columns; j++)
+                below[j] = delta[i] * weights[j];
+        if (sums)
+            for (ssize j = 0; j < n_columns; j++)
+                sums[j] += below[j];
+    }
 }
 
 CLONES static void NAME(take_columns)(const REAL *restrict X, const int64_t *restrict columns,

@@ -144,7 +144,10 @@ class Network:
 
 
 class Buffers(NamedTuple):
-    """Of every layer: its values, the slopes of its activation (but of the last), its deltas."""
+    """Of every layer: its values, the slopes of its activation (but of the last), its deltas.
+
+    Deltas of hidden layers take the place of their values, which nothing reads any more by then.
+    """
 
     values: list
     slopes: list
@@ -159,17 +162,18 @@ class Workspace:
             return [np.empty((n_rows, size), dtype=network.dtype) for size in sizes]
 
         sizes = network.sizes[1:]
-        self.n_rows = n_rows
-        self._all = Buffers(buffers(sizes), buffers(sizes[:-1]), buffers(sizes))
-        self._part = self._all
+        self.n_rows, values = n_rows, buffers(sizes)
+        deltas = values[:-1] + buffers(sizes[-1:])
+        self._all = Buffers(values, buffers(sizes[:-1]), deltas)
+        self._parts = {n_rows: self._all}
 
     def rows(self, n_rows):
         """The first `n_rows` rows of all buffers."""
-        if len(self._part.values[0]) != n_rows:
-            self._part = Buffers(
-                *([buffer[:n_rows] for buffer in buffers] for buffers in self._all)
-            )
-        return self._part
+        part = self._parts.get(n_rows)
+        if part is None:
+            part = Buffers(*([buffer[:n_rows] for buffer in buffers] for buffers in self._all))
+            self._parts[n_rows] = part
+        return part
 
 
 @fused
@@ -222,14 +226,14 @@ def sparse_product(X, starts, columns, weights, out):
 
 def _product(A, B, out):
     """A @ B into `out`. A is dense, sparse or coded; B is dense or, in predictions, CSR."""
+    if isinstance(A, np.ndarray) and isinstance(B, np.ndarray):
+        return np.dot(A, B, out=out)
     if hasattr(A, "into"):  # encoded rows
         if isinstance(B, np.ndarray):
             return A.into(B, out)
         A = A.toarray(B.dtype)
     if not isinstance(A, np.ndarray):
         out[...] = dense(A @ B)
-    elif isinstance(B, np.ndarray):
-        np.dot(A, B, out=out)
     else:
         starts, columns = readable(B.indptr, np.int32), readable(B.indices, np.int32)
         sparse_product(readable(A, B.dtype), starts, columns, readable(B.data, B.dtype), out)

@@ -14,9 +14,18 @@ import numpy as np
 from skreg_mlp._objective.network import Network, Workspace, reaching
 from skreg_mlp._objective.penalized import Penalties
 
-BLOCK_ROWS = 1024  # of a pass over all rows: smaller blocks cost more calls
+FEWEST_ROWS, BLOCK_ROWS = 256, 1024  # of a pass over all rows at a time: each block costs calls
+BLOCK_BYTES = 2**18  # of the values of a layer in a block, which then stay in the cache
 WORTH_CUTTING = 0.7  # of its parameters: what part of a network must be left to train that alone
 STEEPNESS_ROWS = 1024  # that say how steep the loss is: it is for a warning, not for the fit
+
+
+def _block_rows(network, X):
+    """How many rows of X to take at a time."""
+    if not isinstance(X, np.ndarray):  # to take rows of CSR arrays is dear, however few
+        return BLOCK_ROWS
+    in_cache = BLOCK_BYTES // (network.dtype.itemsize * max(1, *network.sizes[1:]))
+    return min(max(in_cache, FEWEST_ROWS), BLOCK_ROWS)
 
 
 class Problem:
@@ -47,7 +56,8 @@ class Problem:
             self.joint = loss.on(*data.loss_targets())
         self.n_rows = data.n_rows
         self.convex = len(network.shapes) == 1
-        self._workspace = Workspace(network, min(self.n_rows, max(batch_rows, BLOCK_ROWS)))
+        block_rows = max(batch_rows, _block_rows(network, data.X))
+        self._workspace = Workspace(network, min(self.n_rows, block_rows))
         self.scratch = np.empty(network.n_parameters, dtype=network.dtype)
         self.penalize(penalties)
 

@@ -15,6 +15,8 @@ Between them, a proximal gradient step says which small weights and groups are z
 least-norm subgradient says which zeros must come back.
 """
 
+from math import isfinite
+
 import numpy as np
 
 from skreg_mlp._solvers.quasi_newton import Descent, Point
@@ -48,12 +50,21 @@ class Objective:
         self.n_iter = self.n_fun = 0
         self.theta = theta.astype(np.float64)
         self._narrow, self._gradient = theta.copy(), np.empty_like(theta)
+        self._known, self._loss = None, np.nan
 
     def loss_and_gradient(self, theta):
-        self.n_fun += 1
-        self._narrow[...] = theta
-        value = self.problem.loss_and_gradient(self._narrow, self._gradient)
-        return value, self._gradient.astype(np.float64)
+        if theta is not self._known:  # a stage often ends where it looked last
+            self.n_fun += 1
+            self._known = None
+            self._narrow[...] = theta
+            self._loss = self.problem.loss_and_gradient(self._narrow, self._gradient)
+            self._known = theta
+        return self._loss, self._gradient.astype(np.float64)
+
+    @property
+    def evaluation(self):
+        """Where the whole problem was evaluated last, for `Result`."""
+        return None if self._known is None else (self._narrow, self._loss, self._gradient)
 
     def _on(self, support):
         """`loss_and_gradient` for weights that are zero outside of `support`, of what is live."""
@@ -94,7 +105,7 @@ class Objective:
         while descent.residual > tol and self.n_iter < end and self.n_fun < self.max_fun:
             if not descent.advance():
                 break
-            self._accept(descent.point)
+            self._accept(descent.point, stage)
             if self.history.stopped or stage.collapsed(descent.point.x):
                 break
 
@@ -107,7 +118,7 @@ class Objective:
             theta = stage.theta(x)
             loss, gradient = loss_and_gradient(theta)
             value, gradient = stage.value_and_gradient(x, theta, loss, gradient)
-            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            if not (isfinite(value) and np.isfinite(gradient).all()):
                 if self.n_fun == first:
                     raise NonFiniteError(self.n_iter)
                 value, gradient = np.inf, np.zeros_like(x)
@@ -115,12 +126,14 @@ class Objective:
 
         return evaluate
 
-    def _accept(self, point):
+    def _accept(self, point, stage):
         """Count and record an iterate."""
         self.n_iter += 1
         self.theta, loss = point.note
-        theta = self.theta.astype(self._narrow.dtype)
-        self.history.record(theta, loss, loss + self.problem.penalties.value(self.theta))
+        objective = point.value
+        if not stage.exact:
+            objective = loss + self.problem.penalties.value(self.theta)
+        self.history.record(self.theta.astype(self._narrow.dtype), loss, objective)
         if self.history.exhausted:
             raise _Stop
         if self.history.stopped:  # end as at max_iter, with the exact zeros that a stage leaves
@@ -137,6 +150,8 @@ def _places(mask):
 
 class Lifted:
     """Minimize over x = (u, v, s) with w = s (u - v) on the weights `active`, the rest zero."""
+
+    exact = False  # its value is the objective only where it is stationary
 
     def __init__(self, terms, theta, active):
         self.support = active
@@ -211,6 +226,8 @@ class Lifted:
 class Restricted:
     """Minimize the objective over the weights `support`, those under l1 held to their sign."""
 
+    exact = True
+
     def __init__(self, terms, theta, support):
         self.support = support
         self._active, self._n = _places(support), len(theta)
@@ -241,9 +258,11 @@ class Restricted:
 
     def value_and_gradient(self, x, theta, loss, gradient):
         slopes = self._l2 * x
-        value = loss + 0.5 * np.dot(slopes, x) + np.dot(self._slope, x)
+        value = loss + 0.5 * np.dot(slopes, x)
         slopes += gradient[self._active]
-        slopes += self._slope
+        if self.signs is not None:
+            value += np.dot(self._slope, x)
+            slopes += self._slope
         if len(self._group):
             norms = self._norms(x)
             rate = np.divide(self._strength, norms, out=np.zeros_like(norms), where=norms > 0)
@@ -346,6 +365,7 @@ class _Rounds:
         best, stalled = np.inf, 0
         while stalled < MAX_STALLED:
             if problem.penalties.concave:  # where it is flat, what does not matter stays
+                objective.theta = objective.theta.copy()
                 problem.compact(objective.theta)
             theta, gradient, dwarfed = _crush(objective, self.terms, objective.theta)
             objective.theta = theta
@@ -432,5 +452,5 @@ def minimize(problem, theta, history, *, tol, max_iter, max_fun):
     if history.best is not None:
         objective.theta = history.best
     theta[...] = objective.theta
-    result.n_iter = objective.n_iter
+    result.n_iter, result.evaluation = objective.n_iter, objective.evaluation
     return result

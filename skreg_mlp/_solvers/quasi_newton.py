@@ -13,6 +13,7 @@ Iterates and gradients are float64: those of a float32 problem have the rounding
 problem, and steps and differences add none. Pairs only give directions, and may be float32.
 """
 
+from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +52,8 @@ class Pairs:
 
     def __init__(self, n, n_pairs, dtype=np.float64):
         self._rows = np.empty((n_pairs, 2, n), dtype)  # a new pair takes the place of the oldest
-        self._ys, self._yy = np.zeros((2, n_pairs, n_pairs))  # Y S' and Y Y', oldest pair first
+        self._both = np.zeros((2, n_pairs, n_pairs))  # Y S' and Y Y', oldest pair first
+        self._ys, self._yy = self._both
         self._ss = np.zeros(n_pairs)  # diagonal of S S'
         self._cycle = np.tile(np.arange(n_pairs), 2)
         self.forget()
@@ -73,17 +75,18 @@ class Pairs:
 
         Unless f does not curve upward along it.
         """
-        if not np.dot(s, y) > STRAIGHT * np.sqrt(np.dot(s, s) * np.dot(y, y)):
+        ys, ss, yy = np.dot(y, s), np.dot(s, s), np.dot(y, y)
+        if not ys > STRAIGHT * sqrt(ss * yy):
             return
         if self._n < len(self._rows):
             self._n += 1
         else:
             self._oldest = (self._oldest + 1) % self._n
             self._products, self._ss[:-1] = self._products[:, 1:], self._ss[1:]
-            for products in (self._ys, self._yy):
-                products[:-1, :-1] = products[1:, 1:]
-        newest = self._rows[self._places[-1]]
+            self._both[:, :-1, :-1] = self._both[:, 1:, 1:]
+        newest, last = self._rows[self._places[-1]], self._n - 1
         newest[0], newest[1] = s, y
+        self._ys[last, last], self._ss[last], self._yy[last, last] = ys, ss, yy
         self._pending = True
 
     def times(self, g, free=None):
@@ -93,28 +96,34 @@ class Pairs:
         """
         if free is not None:
             g = g * free
-        k = len(self)
         changed = free is not None and self._restrict(free)
-        rows = self._rows[:k].reshape(2 * k, len(g))
-        products = self._in_order(rows @ g.astype(rows.dtype, copy=False))
-        if self._pending:
-            self._complete(None if changed else products[:, :-1] - self._products)
+        if self._pending and changed:
+            products, of_y = self._times_rows(g, self._rows[self._places[-1], 1] * free)
+            self._complete(of_y[:, :-1])
+        else:
+            products = self._times_rows(g)[0]
+            if self._pending:  # y is a difference of gradients, whose products are known
+                self._complete(products[:, :-1] - self._products)
         self._products = products
         used = self._used()
-        if not len(used):
+        places = self._places[used]
+        if not len(places):
             return g * min(1.0, 1 / max(np.linalg.norm(g), TINY))
         of_s, of_y, scale = self._weights(used, *products[:, used])
-        weights, places = np.zeros((k, 2), rows.dtype), self._places[used]
+        rows = self._rows[: len(self)]
+        weights = np.zeros(rows.shape[:2], rows.dtype)
         weights[places, 0], weights[places, 1] = of_s, of_y
         result = scale * g
-        result += weights.ravel() @ rows
+        result += np.dot(weights.ravel(), rows.reshape(-1, len(g)))
         if free is not None:
             result *= free
         return result
 
-    def _in_order(self, products):
-        """Products of all rows as those of S and Y, oldest first."""
-        return products.reshape(-1, 2)[self._places].T
+    def _times_rows(self, *vectors):
+        """S x and Y x of each vector x, oldest pair first, in one pass."""
+        rows = self._rows[: len(self)].reshape(-1, len(vectors[0]))
+        products = np.dot(rows, np.array(vectors, rows.dtype).T)
+        return products.reshape(-1, 2, len(vectors))[self._places].T
 
     def _restrict(self, free):
         """Let products be those of the variables `free`; returns whether that changes them."""
@@ -131,29 +140,21 @@ class Pairs:
         return True
 
     def _complete(self, products):
-        """Enter the products of the last y with the pairs before.
-
-        As y is a difference of gradients, they are differences of S g and Y g; these come in
-        `products`, or None where other variables were free.
-        """
+        """Enter the products of the last y with the pairs before: S y and Y y."""
         last = len(self) - 1
-        s, y = self._rows[self._places[last]]
         if self._free is not None:
-            s, y = s * self._free, y * self._free
-        if products is None:
-            rows = self._rows[: last + 1].reshape(2 * last + 2, -1)
-            products = self._in_order(rows @ y.astype(rows.dtype, copy=False))[:, :last]
+            s, y = self._rows[self._places[last]] * self._free
+            self._ys[last, last], self._yy[last, last] = np.dot(y, s), np.dot(y, y)
+            self._ss[last] = np.dot(s, s)
         self._ys[last, :last], self._yy[last, :last] = products
         self._yy[:last, last] = products[1]
-        self._ys[last, last], self._yy[last, last] = np.dot(s, y), np.dot(y, y)
-        self._ss[last] = np.dot(s, s)
         self._pending = False
 
     def _used(self):
         """Which pairs tell of upward curvature among the variables that are free."""
-        k = len(self)
         if self._free is None:
-            return np.arange(k)
+            return slice(None)
+        k = len(self)
         curvature = self._ys.diagonal()[:k]
         return np.flatnonzero(
             curvature * np.abs(curvature) > STRAIGHT**2 * self._yy.diagonal()[:k] * self._ss[:k]
@@ -163,7 +164,7 @@ class Pairs:
         """H g as weights of S and Y, and the weight of g itself."""
         k = len(self)
         ys, yy = self._ys[:k, :k], self._yy[:k, :k]
-        if len(used) < k:
+        if self._free is not None:
             ys, yy = ys[used][:, used], yy[used][:, used]
         R, scale = ys.T, ys[-1, -1] / yy[-1, -1]
         p = dtrtrs(R, sg)[0]
