@@ -58,6 +58,7 @@ GROUPS = np.array([2, 0, 1, 0, 2, 2])
 def few_steps(monkeypatch):
     """Paths of stochastic solvers take thousands of steps otherwise."""
     monkeypatch.setattr(walk, "MIN_STEPS", 200)
+    monkeypatch.setattr("skreg_mlp._training.grid.N_BELOW", 2)  # alphas in each extension
 
 
 def quietly(function, *args, **kwargs):

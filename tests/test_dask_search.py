@@ -12,13 +12,17 @@ import pandas
 import pytest
 import test_search
 from scipy import sparse
-from test_search import check, search, short_paths  # noqa: F401
+from test_search import check, search
+
+from skreg_mlp._training import grid, walk
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 
 DRAWS = 4  # of each entry, in the suite
+FEW_STEPS = 10  # of a stochastic solver along a path: Dask takes milliseconds for each
+MAX_FUN = {"max_fun": 30}  # evaluations of lbfgs, where a draw says nothing else
 PARTITIONED = ["fit", "warm_start", "partial_fit", "path", "cv", "selection", "path_selection"]
 
 
@@ -26,6 +30,13 @@ PARTITIONED = ["fit", "warm_start", "partial_fit", "path", "cv", "selection", "p
 def in_this_thread():
     with dask.config.set(scheduler="synchronous"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def short_paths(monkeypatch):
+    monkeypatch.setattr(walk, "MIN_STEPS", FEW_STEPS)
+    monkeypatch.setattr(walk, "MIN_JOINT_STEPS", FEW_STEPS)
+    monkeypatch.setattr(grid, "N_BELOW", 2)
 
 
 def in_partitions(X):
@@ -71,7 +82,7 @@ def search_in_partitions(entry, n_draws, start, monkeypatch):
         table, in_calls = case.table, entry == "partial_fit"
         is_frame = table.layout in ("pandas", "polars") or table.columns == "mixed"
         if not (in_calls and (is_frame or case.options.get("calls", 1) > 1)):
-            check(case)
+            check(dataclasses.replace(case, params={**MAX_FUN, **case.params}))
 
     monkeypatch.setattr(test_search, entry, on_partitions)
     search(checked, entry, n_draws, start)

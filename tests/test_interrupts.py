@@ -47,8 +47,9 @@ NEW_CLASSES = np.array(["c", "d", "e"])[np.argsort(np.argsort(NEW_SCORES)) // 14
 
 @pytest.fixture(autouse=True)
 def short_paths(monkeypatch):
-    """As many steps as max_iter says."""
+    """As many steps as max_iter says, and few alphas below a grid."""
     monkeypatch.setattr("skreg_mlp._training.walk.MIN_STEPS", 1)
+    monkeypatch.setattr("skreg_mlp._training.grid.N_BELOW", 2)
 
 
 class Failure(Exception):

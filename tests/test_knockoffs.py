@@ -34,7 +34,7 @@ SHORT = "ignore::sklearn.exceptions.ConvergenceWarning"
 
 @pytest.fixture(autouse=True)
 def short_paths(monkeypatch):
-    monkeypatch.setattr(walk, "MIN_STEPS", 400)
+    monkeypatch.setattr(walk, "MIN_STEPS", 150)
 
 
 def selector(cls=RegularizedMLPRegressor, hidden=(), penalty="l1", network=None, **kwargs):
@@ -49,7 +49,7 @@ def selector(cls=RegularizedMLPRegressor, hidden=(), penalty="l1", network=None,
     [
         selector(alphas=5),
         selector(RegularizedMLPClassifier, alphas=5, offset=0),
-        selector(network={"encoder": "table"}, penalty="group_l1", alphas=5, n_draws=2),
+        selector(network={"encoder": "table"}, penalty="group_l1", alphas=3, n_draws=2),
     ],
     expected_failed_checks=lambda estimator: {
         "check_sample_weight_equivalence_on_dense_data": "knockoffs of repeated rows are others",
@@ -115,22 +115,24 @@ def test_swapping_columns_with_their_knockoffs_changes_no_moment(tested, rho, ki
 @pytest.mark.parametrize("tested", [ALL, SOME], ids=["all", "some"])
 def test_nor_does_it_on_wide_tables(monkeypatch, tested):
     monkeypatch.setattr(_gaussian, "LEAST_SHRINKAGE", 0.2)  # few columns hardly need any
-    check_exchangeable(2000, tested, 0.3, "equal")
+    check_exchangeable(500, tested, 0.3, "equal", n_tables=4)  # their cost is rows cubed
 
 
-def check_exchangeable(n, tested, rho, kind):
+def check_exchangeable(n, tested, rho, kind, n_tables=1):
     R, rng = correlated(6, rho, kind), np.random.default_rng(0)
-    Z = rng.multivariate_normal(np.zeros(6), R, n)
-    other = gaussian_knockoffs(Z, tested, rng)
-    assert_array_equal(other[:, ~tested], Z[:, ~tested])
-    joint = np.corrcoef(np.hstack([Z, other[:, tested]]).T)
+    joint = 0
+    for _ in range(n_tables):
+        Z = rng.multivariate_normal(np.zeros(6), R, n)
+        other = gaussian_knockoffs(Z, tested, rng)
+        assert_array_equal(other[:, ~tested], Z[:, ~tested])
+        joint += np.corrcoef(np.hstack([Z, other[:, tested]]).T) / n_tables
     places, columns = np.arange(6), np.flatnonzero(tested)
     for swapped in ([0], columns[:2], columns):
         order = np.concatenate([places, 6 + np.arange(len(columns))])
         for k in swapped:
             at = 6 + list(columns).index(k)
             order[k], order[at] = at, k
-        assert_allclose(joint[np.ix_(order, order)], joint, atol=4 / np.sqrt(n))
+        assert_allclose(joint[np.ix_(order, order)], joint, atol=4 / np.sqrt(n * n_tables))
     assert np.abs(joint[columns, 6 + np.arange(len(columns))]).max() < 0.9
 
 
@@ -160,18 +162,20 @@ def test_knockoffs_of_ties_have_to_do_with_the_others_what_their_columns_have():
 
 @pytest.mark.usefixtures("as_wide")
 def test_so_have_those_of_wide_tables():
-    check_ties(1000, 0.12)
+    check_ties(250, 0.12, n_tables=4)  # their cost is rows cubed
 
 
-def check_ties(n, atol):
-    rng = np.random.default_rng(2)
-    Z = rng.multivariate_normal(np.zeros(6), correlated(6, 0.6), n)
-    table = np.column_stack([Z[:, :2], Z[:, 2:4] > [0.0, 1.0], np.floor(2 * Z[:, 4:])])
-    other = gaussian_knockoffs(table, np.ones(6, bool), rng)
-    own, cross = np.corrcoef(table.T), np.corrcoef(table.T, other.T)[:6, 6:]
+def check_ties(n, atol, n_tables=1):
+    rng, joint = np.random.default_rng(2), 0
+    for _ in range(n_tables):
+        Z = rng.multivariate_normal(np.zeros(6), correlated(6, 0.6), n)
+        table = np.column_stack([Z[:, :2], Z[:, 2:4] > [0.0, 1.0], np.floor(2 * Z[:, 4:])])
+        other = gaussian_knockoffs(table, np.ones(6, bool), rng)
+        joint += np.corrcoef(table.T, other.T) / n_tables
+    own, cross = joint[:6, :6], joint[:6, 6:]
     apart = ~np.eye(6, dtype=bool)
     assert_allclose(cross[apart], own[apart], atol=atol)
-    assert_allclose(np.corrcoef(other.T), own, atol=atol)
+    assert_allclose(joint[6:, 6:], own, atol=atol)
 
 
 @pytest.mark.parametrize("n, p", [(12, 40), (40, 12)])
@@ -184,16 +188,36 @@ def test_rows_tell_the_inverse_of_a_shrunk_correlation(n, p):
     assert_allclose(K @ Z, Z @ np.linalg.inv(R))
 
 
+class Impulse:
+    """A generator whose k-th normal number is 1, and all others are 0."""
+
+    def __init__(self, k):
+        self.k, self.n_drawn = k, 0
+
+    def random(self, shape):
+        return np.zeros(shape)
+
+    def standard_normal(self, shape):
+        numbers = self.n_drawn + np.arange(np.prod(shape))
+        self.n_drawn += numbers.size
+        return (numbers == self.k).astype(float).reshape(shape)
+
+
 @pytest.mark.parametrize("tested", [ALL, SOME], ids=["all", "some"])
 def test_knockoffs_of_wide_tables_have_the_moments_of_their_definition(tested):
-    table, rng = RNG.standard_normal((4, 6)) + RNG.standard_normal((4, 1)), np.random.default_rng(0)
-    draws = [_gaussian._scores_of_wide(table, tested, rng) for _ in range(20_000)]
-    Z, _, shrinkage = _gaussian._latent_scores_of_wide(table, rng)
+    """They are linear in the normal numbers drawn, and this finds the factor of each number."""
+    table, nothing = RNG.standard_normal((4, 6)) + RNG.standard_normal((4, 1)), Impulse(-1)
+    mean = _gaussian._scores_of_wide(table, tested, nothing)
+    factors = [
+        (_gaussian._scores_of_wide(table, tested, Impulse(k)) - mean).ravel()
+        for k in range(nothing.n_drawn)
+    ]
+    Z, _, shrinkage = _gaussian._latent_scores_of_wide(table, Impulse(-1))
     inverse = np.linalg.inv((1 - shrinkage) * Z.T @ Z / 4 + shrinkage * np.eye(6))
     S = 0.999 * min(1, 2 * shrinkage) * np.eye(6)[:, tested]
-    assert_allclose(np.mean(draws, axis=0), Z[:, tested] - Z @ inverse @ S, atol=0.05)
-    noise = (np.array(draws) - np.mean(draws, axis=0)).reshape(-1, tested.sum())
-    assert_allclose(noise.T @ noise / len(noise), 2 * S[tested] - S.T @ inverse @ S, atol=0.03)
+    assert_allclose(mean, Z[:, tested] - Z @ inverse @ S)
+    of_a_row = 2 * S[tested] - S.T @ inverse @ S
+    assert_allclose(np.transpose(factors) @ factors, np.kron(np.eye(4), of_a_row), atol=1e-12)
 
 
 def test_more_columns_than_rows_take_no_matrix_of_all_pairs(monkeypatch):
@@ -335,7 +359,8 @@ def planted(seed, n=300, p=30, s=12):
 def test_few_of_the_features_are_false(n_draws):
     false, power = [], []
     for seed in range(20):
-        model = selector(fdr=0.2, n_draws=n_draws, random_state=seed).fit(*planted(seed))
+        model = selector(fdr=0.2, n_draws=n_draws, alphas=15, random_state=seed)
+        model.fit(*planted(seed))
         found = model.get_support()
         false.append(found[12:].sum() / max(found.sum(), 1))
         power.append(found[:12].mean())

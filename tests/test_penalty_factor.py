@@ -41,6 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The fit ended .no step lowers")
 def few_steps(monkeypatch):
     """Paths of stochastic solvers take thousands of steps otherwise."""
     monkeypatch.setattr(walk, "MIN_STEPS", 100)
+    monkeypatch.setattr("skreg_mlp._training.grid.N_BELOW", 2)  # alphas in each extension
 
 
 def quietly(function, *args, **kwargs):

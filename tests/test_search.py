@@ -21,7 +21,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skreg_mlp import regularization_path
-from skreg_mlp._training import screen, walk
+from skreg_mlp._training import grid, screen, walk
 
 DRAWS = 40  # of each entry, in the suite
 SHORT_PATH = 60  # steps of a stochastic solver along a path, thousands otherwise
@@ -35,6 +35,7 @@ def short_paths():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walk, "MIN_STEPS", SHORT_PATH)
         patch.setattr(walk, "MIN_JOINT_STEPS", SHORT_PATH)
+        patch.setattr(grid, "N_BELOW", 2)
         yield
 
 

@@ -52,6 +52,11 @@ def targets(cls):
 CLASSES = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 
 
+@pytest.fixture(autouse=True)
+def short_paths(monkeypatch):
+    monkeypatch.setattr("skreg_mlp._training.walk.MIN_STEPS", 400)
+
+
 # --------------------------------------------------------------------------------------------
 # scikit-learn's checks
 # --------------------------------------------------------------------------------------------
@@ -62,9 +67,9 @@ SUBSAMPLES = "a row of weight two stays in one half, two rows may come into diff
 @pytest.mark.filterwarnings("ignore")  # the checks fit unscaled, tiny and degenerate data
 @parametrize_with_checks(
     [
-        selector(n_pairs=1, alpha=0.01),
-        selector(RegularizedMLPClassifier, n_pairs=1, alpha=0.01),
-        selector(RegularizedMLPClassifier, n_pairs=1, max_features=1, alphas=3),
+        selector(n_pairs=1, alpha=0.01, network={"max_iter": 30}),
+        selector(RegularizedMLPClassifier, n_pairs=1, alpha=0.01, network={"max_iter": 30}),
+        selector(RegularizedMLPClassifier, n_pairs=1, max_features=1, alphas=3, eps=0.1),
     ],
     expected_failed_checks=lambda estimator: {
         "check_sample_weight_equivalence_on_dense_data": SUBSAMPLES,

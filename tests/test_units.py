@@ -82,6 +82,7 @@ X, Y = data()
 def few_steps(monkeypatch):
     """Paths of stochastic solvers take thousands of steps; what holds after 20 holds always."""
     monkeypatch.setattr(walk, "MIN_STEPS", 20)
+    monkeypatch.setattr("skreg_mlp._training.grid.N_BELOW", 2)  # alphas in each extension
 
 
 def quietly(function, *args, **kwargs):

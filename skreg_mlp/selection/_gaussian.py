@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import linalg
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr, ndtri
+from scipy.stats import rankdata
 from sklearn.covariance import ledoit_wolf
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def normal_scores(X: Floats, rng: np.random.Generator) -> Floats:
     ndarray of float64 of shape (n_samples, n_features)
     """
     order = np.lexsort((rng.random(X.shape), X), axis=0)
-    scores = norm.ppf((np.arange(len(X)) + 0.5) / len(X))
+    scores = ndtri((np.arange(len(X)) + 0.5) / len(X))
     Z = np.empty(X.shape)
     np.put_along_axis(Z, order, scores[:, None], axis=0)
     return Z
@@ -59,7 +60,7 @@ def normal_scores(X: Floats, rng: np.random.Generator) -> Floats:
 def _intervals(x: Floats) -> tuple[Floats, Floats]:
     """Between which scores those of each value lie."""
     least, most = (rankdata(x, method=which) for which in ("min", "max"))
-    return norm.ppf((least - 1) / len(x)), norm.ppf(most / len(x))
+    return ndtri((least - 1) / len(x)), ndtri(most / len(x))
 
 
 def latent_scores(X: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -224,8 +225,8 @@ def _between(
     low: Floats, high: Floats, mean: Floats, spread: Any, rng: np.random.Generator
 ) -> Floats:
     """Normal draws of this mean and spread, between limits."""
-    ends = [norm.cdf((end - mean) / spread) for end in (low, high)]
-    drawn = mean + spread * norm.ppf(rng.uniform(*ends))
+    ends = [ndtr((end - mean) / spread) for end in (low, high)]
+    drawn = mean + spread * ndtri(rng.uniform(*ends))
     return np.clip(drawn, np.maximum(low, -FARTHEST), np.minimum(high, FARTHEST))
 
 
