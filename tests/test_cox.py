@@ -433,7 +433,7 @@ def test_a_wide_table_begins_with_candidates():
     time = rng.exponential(np.exp(2 * X[:, 70] - 2 * X[:, 3]))
     y = survival_target(time < 3, np.minimum(time, 3))
     network = RegularizedMLPCox((10,), penalty="group_log_sum", max_iter=300, random_state=0)
-    path = regularization_path(network, X, y, alphas=15)
+    path = regularization_path(network, X, y, alphas=50)
     chosen = path.to_estimator(path.first_within(2))
     assert_array_equal(np.flatnonzero(chosen.selected_features_), [3, 70])
     assert len(chosen.coefs_[0]) < 300

@@ -107,7 +107,7 @@ def test_value_and_gradient(cls, hidden, penalty):
 def test_a_short_fit(cls, hidden, solver, penalty):
     if isinstance(penalty, Penalty) and solver == "lbfgs":
         pytest.skip("a prox alone is for adam and sgd")
-    model = make(cls, hidden, solver=solver, penalty=penalty, alpha=1e-3, activation="tanh")
+    model = make(cls, hidden, solver=solver, penalty=penalty, alpha=5e-3, activation="tanh")
     other, encoded = outside(model)
     model.fit(FRAME, target(cls))
     other.fit(encoded, target(cls))
