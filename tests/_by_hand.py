@@ -357,6 +357,13 @@ class ByHand:
         return np.sum(ridge[:, None] * W**2) / 2, residual
 
     @np.errstate(all="ignore")
+    def terms(self, figures):
+        """Size of the largest terms of the loss: a deviance is a small difference of some."""
+        f, y = np.abs(figures.scores), self.y if self.loss != "cox" else np.ones(1)
+        largest = np.exp(f if self.loss in ("poisson", "gamma", "tweedie") else 0 * f) + f
+        return np.max(largest * (1 + np.abs(y)) * (self.weight[:, None] > 0))
+
+    @np.errstate(all="ignore")
     def slack(self, figures, seed=0):
         """By how much rounding in the dtype of the weights may move the figures and the scores.
 
@@ -379,15 +386,11 @@ class ByHand:
         ]
         off = np.max([np.abs(np.subtract(list(other), list(figures))) for other in moved], axis=0)
         scores = [np.abs(other.scores - figures.scores).max() for other in moved]
-        # a deviance is a small difference of terms like these
-        f = np.abs(figures.scores)
-        largest = np.exp(f if self.loss in ("poisson", "gamma", "tweedie") else 0 * f) + f
-        terms = np.max(largest * (1 + np.abs(y)) * (self.weight[:, None] > 0))
-        off[:2] += eps * terms
+        off[:2] += eps * self.terms(figures)
         # a gradient that vanishes is a sum of terms like these
         terms = np.abs(self.X).mean(axis=0).max()
         if self.loss == "cox":  # exponentials as exact as their scores, whose sum may be zero
-            terms = (1 + f.max()) * max(1, terms)
+            terms = (1 + np.abs(figures.scores).max()) * max(1, terms)
         off[2] += eps * terms
         # beyond the range of floats anything may come of a rounding
         return np.clip(np.nan_to_num(off, nan=1e300), 0, 1e300), min(max(scores), 1e300)

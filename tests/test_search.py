@@ -433,7 +433,7 @@ def no_direction_is_steeper(by_hand, figures):
     differences of two sizes, whose difference is their error; where the problem is convex, steps of
     any size tell.
     """
-    rng = np.random.default_rng(0)
+    rng, least = np.random.default_rng(0), np.finfo(float).eps * by_hand.terms(figures)
     for k in range(6):
         direction = direction_of(by_hand, rng, sparse=k % 2)
         length = sum(np.abs(part).sum() for part in direction)
@@ -441,7 +441,8 @@ def no_direction_is_steeper(by_hand, figures):
         def rise(t, direction=direction):
             """Rise of the objective after a step of length t, and the rounding in it."""
             moved = by_hand([part + t * d for part, d in zip(by_hand.theta, direction)]).objective
-            return moved - figures.objective, 1e-13 * (abs(moved) + abs(figures.objective))
+            rounding = least + 1e-13 * (abs(moved) + abs(figures.objective))
+            return moved - figures.objective, rounding
 
         def slope(t):
             once, twice = rise(t)[0], rise(2 * t)[0]
