@@ -393,7 +393,7 @@ class ByHand:
             terms = (1 + np.abs(figures.scores).max()) * max(1, terms)
         off[2] += eps * terms
         # beyond the range of floats anything may come of a rounding
-        return np.clip(np.nan_to_num(off, nan=1e300), 0, 1e300), min(max(scores), 1e300)
+        return tuple(np.clip(np.nan_to_num(o, nan=1e300), 0, 1e300) for o in (off, np.max(scores)))
 
     @property
     def exact(self):
