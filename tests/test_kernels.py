@@ -22,9 +22,9 @@ from skreg_mlp._objective.data import Data
 from skreg_mlp._objective.losses import SquaredError
 from skreg_mlp._objective.network import Network
 from skreg_mlp._objective.problem import Problem
-from skreg_mlp._solvers.stochastic import Adam, Sgd
+from skreg_mlp._solvers.stochastic import Adam, Sgd, Trainer
 from skreg_mlp.encoding._encoder import coded
-from skreg_mlp.penalties import MCP, GroupLogSum, Penalty
+from skreg_mlp.penalties import L2, MCP, GroupL1, GroupLogSum, Penalty
 
 pytestmark = pytest.mark.skipif(compiled is None, reason="installed without a C compiler")
 
@@ -329,6 +329,26 @@ def test_adam_without_gradients_and_epsilon(fused, dtype):
     for _ in range(3):
         update.step(problem, theta, np.zeros_like(theta), state, 0.1)
     assert_allclose(theta, 0.3, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("penalty", [L2(), GroupL1()], ids=["l2", "group_l1"])
+@pytest.mark.parametrize("rule", [Adam(beta_2=0.9), Sgd()], ids=["adam", "sgd"])
+def test_what_has_no_gradient_does_not_stay_subnormal(rule, penalty, fused, dtype):
+    """An epoch of many steps is enough to fall there, and products are slow from then on."""
+    data = Data(np.zeros((8000, 6), dtype), np.zeros((8000, 1)))
+    problem = Problem(Network((6, 1), None, dtype), SquaredError(), data, [penalty.on(0.1, (6, 1))])
+    problem.penalties.steps = problem.penalties.steps if fused else None
+    theta = np.full(7, 1e-30, dtype)
+    state = rule.init(theta) | {"n_steps": 1000}
+    means = [value for value in state.values() if np.ndim(value)]
+    for mean in means:
+        mean += dtype(1e-30)
+    Trainer(problem, theta, rule, state, batch_size=1).epoch(lambda time: 1e-3)
+    for values in (theta, *means):
+        assert ((values == 0) | (np.abs(values) >= np.finfo(dtype).tiny)).all()
+    assert not any(mean[:6].any() for mean in means)  # they fell as far
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

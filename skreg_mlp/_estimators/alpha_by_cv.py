@@ -340,9 +340,9 @@ class AlphaByCV(CallbackSupportMixin, FittedNetwork):
             self._report_choice(figures)
 
     def _at_lower_edge(self) -> bool:
-        """Whether the best score is that of the least of several alphas, and better ones may follow.
+        """Whether the best score is that of the least of several alphas, and still rises there.
 
-        Where classes are separable, or y has no noise, the score rises for ever, by less and less.
+        Where classes are separable, or y has no noise, it rises for ever, but by less and less.
         """
         if len(self.alphas_) == 1 or self.alpha_min_ > self.alphas_[0]:
             return False

@@ -16,7 +16,7 @@ ANNEAL_SHARE = 0.1  # of max_iter: length of the final anneal
 LARGE_RATE = 0.1  # of the initial rate: at such a step a plateau means that the fit has converged
 SMALL_RATE = 0.01  # of the initial rate: a plateau at such a step needs no further anneal
 REMEDY = "it is far from a minimum; raise max_iter or learning_rate_init, or scale the data."
-FLUSH_EVERY = 16  # epochs: fewer steps than it takes to fall through the subnormal numbers
+FLUSH_EVERY = 100  # steps: fewer than it takes to fall through the subnormal numbers
 SMALLEST_ROOT = {kind: np.sqrt(np.finfo(kind).tiny).item() for kind in "fd"}
 ADAPTIVE_FLOOR = 1e-6  # rate at which "adaptive" gives up, as in scikit-learn
 
@@ -159,7 +159,7 @@ class Trainer:
 
     def __init__(self, problem, theta, rule, state, batch_size):
         self.problem, self.theta, self.rule, self.state = problem, theta, rule, state
-        self._batch_size, self._n_epochs = batch_size, 0
+        self._batch_size = batch_size
         self._order = problem.data.order()
         self._gradient = np.empty_like(theta)
 
@@ -172,27 +172,29 @@ class Trainer:
         problem.penalties.majorize(theta)
         if self._batch_size >= problem.n_rows:
             loss = problem.loss_and_gradient(theta, gradient)
-            self.rule.step(problem, theta, gradient, self.state, rate(time))
-            self._flush()
+            self._step(rate(time))
             return loss
         n, done, total = problem.n_rows, 0, 0.0
         for data, order in self._order.parts(rng):
             for start in range(0, len(order), self._batch_size):
                 rows = order[start : start + self._batch_size]
                 loss = problem.batch_loss_and_gradient(theta, rows, gradient, len(rows), data)
-                self.rule.step(problem, theta, gradient, self.state, rate(time + done / n))
+                self._step(rate(time + done / n))
                 total, done = total + loss * len(rows), done + len(rows)
-        self._flush()
         return total / n
 
-    def _flush(self):
-        """Zero the subnormal remains of dead weights' means, now and then: they slow sums down."""
-        self._n_epochs += 1
-        if self._n_epochs % FLUSH_EVERY:
-            return
-        for values in self.state.values():
-            if np.ndim(values):
-                values[np.abs(values) < np.finfo(values.dtype).tiny] = 0
+    def _step(self, rate):
+        """A step of the rule.
+
+        Weights and means of dead units end among the subnormal numbers, which slow products down.
+        Compiled steps zero them at once; after others that is done now and then.
+        """
+        state = self.state
+        self.rule.step(self.problem, self.theta, self._gradient, state, rate)
+        if self.problem.penalties.steps is None and state["n_steps"] % FLUSH_EVERY == 0:
+            for values in (self.theta, *state.values()):
+                if np.ndim(values):
+                    values[np.abs(values) < np.finfo(values.dtype).tiny] = 0
 
     def settle(self, rate):
         """Zero what a proximal step on all rows zeros, unless that raises the objective.
