@@ -621,13 +621,6 @@ INLINE void NAME(shrink)(REAL *restrict row, ssize n, REAL threshold, REAL step,
         row[j] *= factor;
 }
 
-/* x, or 0 where it is subnormal. Without a gradient, means and weights fall geometrically, and end
-   among the subnormal numbers, with which some processors multiply a hundred times as slowly. */
-INLINE REAL NAME(normal)(REAL x)
-{
-    return x > -TINY && x < TINY ? ZERO : x;
-}
-
 /* Adam's step t = rate / s of one weight: with everything multiplied by s, one division does. */
 CLONES static void NAME(adam_weights)(REAL *restrict theta, const REAL *restrict gradient,
                                REAL *restrict mean, REAL *restrict square,
@@ -637,12 +630,12 @@ CLONES static void NAME(adam_weights)(REAL *restrict theta, const REAL *restrict
     REAL r = (REAL)rate, lasso = (REAL)(rate * l1), ridge = (REAL)(rate * l2);
     for (ssize i = 0; i < n; i++) {
         REAL g = gradient[i];
-        square[i] = NAME(normal)(square[i] + w2 * (g * g - square[i]));
-        mean[i] = NAME(normal)(mean[i] + w1 * (g - mean[i]));
+        square[i] += w2 * (g * g - square[i]);
+        mean[i] += w1 * (g - mean[i]);
         REAL s = SQRT(square[i]) + epsilon;
-        REAL moved = NAME(normal)(theta[i] * s - r * mean[i]);
-        theta[i] = NAME(normal)(NAME(soft_threshold)(moved, l1s ? r * l1s[i] : lasso) /
-                                (s + (l2s ? r * l2s[i] : ridge)));
+        REAL moved = theta[i] * s - r * mean[i];
+        theta[i] = NAME(soft_threshold)(moved, l1s ? r * l1s[i] : lasso) /
+                   (s + (l2s ? r * l2s[i] : ridge));
     }
 }
 
@@ -658,13 +651,13 @@ CLONES static void NAME(adam_rows)(REAL *restrict theta, const REAL *restrict gr
         SUM_INTO(sum)
         for (ssize j = 0; j < n; j++)
             sum += gradient[j] * gradient[j];
-        REAL shared = NAME(normal)(square[0] + w2 * (sum / n - square[0]));
+        REAL shared = square[0] + w2 * (sum / n - square[0]);
         REAL step = (REAL)rate / (SQRT(shared) + epsilon);
         step = step < TINY ? TINY : step;
         REAL lasso = (REAL)(step * l1);
         for (ssize j = 0; j < n; j++) {
             square[j] = shared;
-            mean[j] = NAME(normal)(mean[j] + w1 * (gradient[j] - mean[j]));
+            mean[j] += w1 * (gradient[j] - mean[j]);
             REAL moved = theta[j] - step * mean[j];
             theta[j] = NAME(soft_threshold)(moved, l1s ? step * l1s[j] : lasso);
         }
@@ -686,10 +679,10 @@ CLONES static void NAME(sgd_rows)(REAL *restrict theta, const REAL *restrict gra
     for (ssize i = 0; i < n_rows; i++) {
         for (ssize j = 0; j < n; j++) {
             REAL change = weight * (gradient[j] - mean[j]);
-            mean[j] = NAME(normal)(mean[j] + change);
+            mean[j] += change;
             REAL moved = theta[j] - step * (mean[j] + ahead * change);
-            theta[j] = NAME(normal)(NAME(soft_threshold)(moved, l1s ? step * l1s[j] : lasso) /
-                                    (divisors ? 1 + step * divisors[j] : ridge));
+            theta[j] = NAME(soft_threshold)(moved, l1s ? step * l1s[j] : lasso) /
+                       (divisors ? 1 + step * divisors[j] : ridge);
         }
         if (strength)
             NAME(shrink)(theta, n, step * strength[i], step, l2s, l2);

@@ -365,7 +365,7 @@ class _Rounds:
         best, stalled = np.inf, 0
         while stalled < MAX_STALLED:
             if problem.penalties.concave:  # where it is flat, what does not matter stays
-                objective.theta = objective.theta.copy()
+                objective.theta = objective.theta.copy()  # the point last evaluated stays as it is
                 problem.compact(objective.theta)
             theta, gradient, dwarfed = _crush(objective, self.terms, objective.theta)
             objective.theta = theta
